@@ -1,0 +1,1 @@
+"""The bipartite graph of items and boards: vocabulary and CSR both ways."""

@@ -1,0 +1,1 @@
+"""Annoy index shards and their recall against exact search."""

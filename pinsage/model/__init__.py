@@ -1,0 +1,1 @@
+"""The PinSage model: convolutions, head and layerwise inference."""

@@ -1,0 +1,1 @@
+"""Engagement pairs: positive (query item, item) examples."""

@@ -1,0 +1,1 @@
+"""Minibatches, loss, curriculum, schedule and the training loop."""

@@ -1,0 +1,1 @@
+"""Random walks with restart: importance neighborhoods and hard negative rank bands."""

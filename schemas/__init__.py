@@ -1,0 +1,1 @@
+"""The tables: columns, types, units and expectations, one per file."""

@@ -1,0 +1,1 @@
+"""The stages of the pipeline, one per file; they run with and without Airflow."""
