@@ -1,0 +1,59 @@
+"""Settings of the evaluation (Ying et al. 2018, section 4.2)."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+BaselineName = Literal["popularity", "content", "item_knn", "random_walk", "pagerank"]
+
+
+class EvaluationConfig(BaseModel, frozen=True, extra="forbid"):
+    """What a model is measured on, and against what."""
+
+    holdout_days: int = Field(
+        default=14,
+        ge=1,
+        le=365,
+        description="Days after the as-of day whose pairs the model is evaluated on; it has seen nothing of them.",
+    )
+    hit_rate_at: tuple[int, ...] = Field(
+        default=(10, 50, 500), min_length=1, description="Ranks K of hit-rate@K, in items of the whole catalogue."
+    )
+    reciprocal_scale: int = Field(
+        default=100, ge=1, le=100_000, description="Scale s of the scaled MRR, mean 1/ceil(R/s); 100 in the paper."
+    )
+    max_queries: int = Field(
+        default=10_000,
+        ge=1,
+        le=10_000_000,
+        description="Pairs evaluated: a random sample of the held-out ones above this.",
+    )
+    baselines: tuple[BaselineName, ...] = Field(
+        default=("popularity", "content", "item_knn", "random_walk", "pagerank"),
+        description="Methods measured beside the model, on the same pairs.",
+    )
+    pagerank_iterations: int = Field(
+        default=3, ge=1, le=100, description="Item-board-item steps after which the PageRank baseline stops."
+    )
+    pagerank_restart: float = Field(
+        default=0.5, gt=0, lt=1, description="Probability of returning to the query before each item-board-item step."
+    )
+    bootstrap_samples: int = Field(
+        default=400, ge=20, le=100_000, description="Resamples of the boards behind the intervals."
+    )
+    interval_level: float = Field(
+        default=0.95, gt=0.5, lt=1, description="Probability mass of the bootstrap intervals."
+    )
+    few_saves_share: float = Field(
+        default=1 / 3,
+        gt=0,
+        lt=1,
+        description="Share of the queries in the slice of targets with the fewest saves as of the as-of day.",
+    )
+    similarity_samples: int = Field(
+        default=100_000,
+        ge=100,
+        le=10_000_000,
+        description="Random item pairs behind the spread of cosine similarities.",
+    )
+    seed: int = Field(default=41, ge=0, le=2**31 - 1, description="Seed of the query sample and of every resample.")

@@ -1,0 +1,37 @@
+"""Settings of the positive pairs (Ying et al. 2018, section 4.1: what was engaged with right after the query)."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+
+class PairConfig(BaseModel, frozen=True, extra="forbid"):
+    """Which pairs (query item, item) the model learns from."""
+
+    source: Literal["auto", "engagements", "saves"] = Field(
+        default="auto",
+        description="Where pairs come from: auto = the logged engagements of the range of days, saves where there are none.",
+    )
+    window_days: int = Field(
+        default=180, ge=1, le=3650, description="Days of pairs before and including the as-of day that are trained on."
+    )
+    chains: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Times that each board is walked through; only saves of equal time (a basket, untimed data) are "
+        "shuffled anew, so more than one chain means more pairs there and the same ones elsewhere.",
+    )
+    max_pairs_per_board: int = Field(
+        default=200, ge=1, le=1_000_000, description="Pairs taken from one board at most, drawn by hash above that."
+    )
+    max_gap_days: float = Field(
+        default=365.0,
+        gt=0,
+        le=36500,
+        description="Two consecutive saves further apart than this many days are no pair.",
+    )
+    tune_share: float = Field(
+        default=0.02, ge=0, le=0.5, description="Share of the pairs kept out of training to watch it (timed data)."
+    )
+    seed: int = Field(default=29, ge=0, le=2**31 - 1, description="Seed of the order among ties and of the split.")
