@@ -26,7 +26,7 @@ class EvaluationConfig(BaseModel, frozen=True, extra="forbid"):
         default=10_000,
         ge=1,
         le=10_000_000,
-        description="Pairs evaluated: a random sample of the held-out ones above this.",
+        description="Pairs evaluated: a random sample above this many.",
     )
     baselines: tuple[BaselineName, ...] = Field(
         default=("popularity", "content", "item_knn", "random_walk", "pagerank"),
@@ -41,9 +41,7 @@ class EvaluationConfig(BaseModel, frozen=True, extra="forbid"):
     bootstrap_samples: int = Field(
         default=400, ge=20, le=100_000, description="Resamples of the boards behind the intervals."
     )
-    interval_level: float = Field(
-        default=0.95, gt=0.5, lt=1, description="Probability mass of the bootstrap intervals."
-    )
+    interval_level: float = Field(default=0.95, gt=0.5, lt=1, description="Mass of the bootstrap intervals.")
     few_saves_share: float = Field(
         default=1 / 3,
         gt=0,
@@ -54,6 +52,6 @@ class EvaluationConfig(BaseModel, frozen=True, extra="forbid"):
         default=100_000,
         ge=100,
         le=10_000_000,
-        description="Random item pairs behind the spread of cosine similarities.",
+        description="Random item pairs behind the similarity spread.",
     )
     seed: int = Field(default=41, ge=0, le=2**31 - 1, description="Seed of the query sample and of every resample.")

@@ -10,7 +10,7 @@ class FeatureConfig(BaseModel, frozen=True, extra="forbid"):
 
     text: Literal["auto", "always", "never"] = Field(
         default="auto",
-        description="Whether titles and texts are encoded: auto = only when the items carry no vector column of their own.",
+        description="Whether titles and texts are encoded: auto = only where items have no vector column.",
     )
     text_width: int = Field(
         default=96, ge=2, le=4096, description="Width of the text block: leading components kept of the TF-IDF matrix."
@@ -43,15 +43,13 @@ class FeatureConfig(BaseModel, frozen=True, extra="forbid"):
     categorical_separator: str = Field(
         default="|",
         max_length=4,
-        description='Separator of several values in one categorical cell; "" = single-valued.',
+        description='Separator of several values in one cell; "" = single-valued.',
     )
     numeric_clip: float = Field(
         default=4.0, gt=0, le=100, description="Standardised numbers are cut at this many standard deviations."
     )
     label_category: str = Field(
         default="",
-        description='Categorical column shown to people as the category; "" = one named like "category", or the first.',
+        description='Categorical column shown to people as the category; "" = one named "category", or the first.',
     )
-    seed: int = Field(
-        default=17, ge=0, le=2**31 - 1, description="Seed of the sample, the hashes and the randomised SVD."
-    )
+    seed: int = Field(default=17, ge=0, le=2**31 - 1, description="Seed of sample, hashes and randomised SVD.")

@@ -10,7 +10,7 @@ class PairConfig(BaseModel, frozen=True, extra="forbid"):
 
     source: Literal["auto", "engagements", "saves"] = Field(
         default="auto",
-        description="Where pairs come from: auto = the logged engagements of the range of days, saves where there are none.",
+        description="Where pairs come from: auto = logged engagements, consecutive saves where there are none.",
     )
     window_days: int = Field(
         default=180, ge=1, le=3650, description="Days of pairs before and including the as-of day that are trained on."
@@ -29,7 +29,7 @@ class PairConfig(BaseModel, frozen=True, extra="forbid"):
         default=365.0,
         gt=0,
         le=36500,
-        description="Two consecutive saves further apart than this many days are no pair.",
+        description="Consecutive saves further apart than this many days are no pair.",
     )
     tune_share: float = Field(
         default=0.02, ge=0, le=0.5, description="Share of the pairs kept out of training to watch it (timed data)."
