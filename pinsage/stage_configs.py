@@ -15,7 +15,7 @@ class PromotionConfig(BaseModel, frozen=True, extra="forbid"):
         default=0.0,
         ge=-1,
         le=10,
-        description="Relative gain over the champion on the same pairs that a challenger must exceed; < 0 tolerates loss.",
+        description="Relative gain over the champion on the same pairs that is required; negative tolerates a loss.",
     )
     max_slice_loss: float = Field(
         default=0.5,
