@@ -90,7 +90,7 @@ class ValidationConfig(BaseModel, frozen=True, extra="forbid"):
         default=50,
         ge=1,
         le=1_000_000,
-        description="Rows that a smaller partition is taken to have when shares are formed, so that one row fails none.",
+        description="Rows that a smaller partition is taken to have when shares are formed: one row fails no day.",
     )
     accept_empty: bool = Field(
         default=True, description="A delivered partition without rows is accepted with a warning instead of failing."
