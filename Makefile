@@ -1,0 +1,40 @@
+# Every target sets up what it needs; `make help` lists them.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+BIN := .venv/bin
+# Annoy compiles on installation, by default for the very CPU it finds; this is the baseline that its index files need.
+export ANNOY_COMPILER_ARGS ?= -O3,-ffast-math,-fno-associative-math,-fpermissive,-DANNOYLIB_MULTITHREADED_BUILD,-std=c++14,-mavx2
+# Great Expectations and the CLI stay silent on the network.
+export GX_ANALYTICS_ENABLED := false
+
+.PHONY: help setup test check lock clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/ready ## Build .venv from the locked requirements
+
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade pip setuptools wheel
+	$(BIN)/pip install --quiet torch==2.13.0
+	$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+test: setup ## Run the tests
+	$(BIN)/pytest
+	@if $(BIN)/pytest --collect-only -q -m slow >/dev/null; then $(BIN)/pytest -m slow; fi
+
+check: setup ## Format, lint, types and import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: ## Write requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --no-emit-package torch \
+		--generate-hashes --no-header --no-annotate --output-file requirements.lock
+
+clean: ## Remove the environment, caches and the demo
+	rm -rf .venv .demo .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,33 @@
+"""The partition store: idempotent, crash-safe versions on a local folder or an object store."""
+
+from pinsage.store.errors import (
+    DamagedVersionError,
+    IncompleteVersionError,
+    InvalidNameError,
+    NondeterminismError,
+    ReferenceMovedError,
+    StoreError,
+    UnknownVersionError,
+    UnsafeStoreError,
+)
+from pinsage.store.references import Reference, ReferenceLog
+from pinsage.store.store import Store
+from pinsage.store.version import Version
+from pinsage.store.writer import Writer, WriteSpec
+
+__all__ = [
+    "DamagedVersionError",
+    "IncompleteVersionError",
+    "InvalidNameError",
+    "NondeterminismError",
+    "Reference",
+    "ReferenceLog",
+    "ReferenceMovedError",
+    "Store",
+    "StoreError",
+    "UnknownVersionError",
+    "UnsafeStoreError",
+    "Version",
+    "WriteSpec",
+    "Writer",
+]

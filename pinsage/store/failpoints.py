@@ -1,0 +1,44 @@
+"""Named places where a test may kill the process, as a machine may die at any of them.
+
+``PINSAGE_FAILPOINT=<name>`` kills the process with SIGKILL on reaching the named place; ``<name>:3`` on the third
+time. Without the variable a failpoint costs one dictionary look-up.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+FAILPOINTS = (
+    "put.before",
+    "put.staged",
+    "put.synced",
+    "put.linked",
+    "put.done",
+    "chunk.before_data",
+    "chunk.after_data",
+    "chunk.after_record",
+    "commit.before",
+    "commit.verified",
+    "commit.after",
+    "reference.before",
+    "reference.after",
+    "garbage.before_commit",
+    "garbage.after_commit",
+)
+
+_reached: dict[str, int] = {}
+
+
+def failpoint(name: str) -> None:
+    """Die here with SIGKILL when ``PINSAGE_FAILPOINT`` names this place."""
+    wanted = os.environ.get("PINSAGE_FAILPOINT")
+    if not wanted:
+        return
+    target, _, count = wanted.partition(":")
+    if target != name:
+        return
+    assert name in FAILPOINTS, name
+    _reached[name] = _reached.get(name, 0) + 1
+    if _reached[name] == int(count or 1):
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,142 @@
+"""Garbage collection: what no reference reaches, no partition keeps and no grace period protects.
+
+Marked and kept: every version that a reference of any log's head points to, the previous references of ``published``
+and ``champion`` (so that a rollback finds them), the newest K commits of every partition, and all their inputs.
+A version is removed commit first, so that a reader never opens a manifest whose files are going.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from pinsage.store.errors import StoreError
+from pinsage.store.failpoints import failpoint
+from pinsage.store.objects import LocalObjects, ObjectInfo
+from pinsage.store.references import FOLDER as REFERENCES
+from pinsage.store.references import Reference
+from pinsage.store.store import Store
+
+# Logs whose whole history is kept reachable for a rollback, newest first, up to this many entries.
+KEPT_HISTORY = 5
+
+
+@dataclass(frozen=True)
+class GarbagePlan:
+    """What a collection would remove.
+
+    Attributes:
+        versions: URIs of the unreachable versions, sorted.
+        keys: Every object to delete, commits first.
+        num_bytes: Their total size.
+    """
+
+    versions: tuple[str, ...]
+    keys: tuple[str, ...]
+    num_bytes: int
+
+
+def plan_garbage(store: Store, *, keep: int = 2, grace_seconds: float = 86_400.0) -> GarbagePlan:
+    """Find what may be removed; nothing is.
+
+    Args:
+        store: The store to look at.
+        keep: Newest commits of each partition that are kept although nothing refers to them.
+        grace_seconds: Younger objects are kept: an attempt may be about to commit them.
+
+    Raises:
+        DamagedVersionError: A reference or manifest cannot be read; nothing is planned then.
+    """
+    objects = [
+        info for info in store.objects.walk("") if not info.key.startswith("_") or info.key.startswith(REFERENCES)
+    ]
+    commits = {_uri_of_commit(info.key): info for info in objects if "/_commits/" in info.key}
+    kept = _reachable(store, commits, _roots(store, objects) | _newest(commits, keep))
+    oldest_kept_time = time.time() - grace_seconds
+    doomed: list[ObjectInfo] = []
+    for info in objects:
+        uri = _uri_of_object(info.key)
+        if uri is not None and uri not in kept and info.modified < oldest_kept_time:
+            doomed.append(info)
+    # An uncommitted version is spared as a whole while any of its objects is young: its attempt may still be running.
+    young = {_uri_of_object(info.key) for info in objects if info.modified >= oldest_kept_time}
+    doomed = [info for info in doomed if _uri_of_object(info.key) not in young]
+    doomed.sort(key=lambda info: ("/_commits/" not in info.key, "/_chunks/" not in info.key, info.key))
+    versions = sorted({uri for uri in commits if uri in {_uri_of_object(info.key) for info in doomed}})
+    return GarbagePlan(tuple(versions), tuple(info.key for info in doomed), sum(info.size for info in doomed))
+
+
+def collect_garbage(store: Store, plan: GarbagePlan, *, grace_seconds: float = 86_400.0) -> None:
+    """Delete what ``plan`` lists, commits first, and the temporary files of attempts long dead."""
+    for key in plan.keys:
+        failpoint("garbage.before_commit")
+        store.objects.delete(key)
+        failpoint("garbage.after_commit")
+    if isinstance(store.objects, LocalObjects):
+        limit = time.time() - grace_seconds
+        for path in store.objects.staged_files():
+            if path.stat().st_mtime < limit:
+                path.unlink(missing_ok=True)
+
+
+def drop_version(store: Store, uri: str) -> None:
+    """Forget one version, commit first, so that its stage runs again; for damaged versions.
+
+    Raises:
+        UnknownVersionError: There is no such commit.
+    """
+    dataset, partition, fingerprint = uri.rsplit("/", 2)
+    folder = f"{dataset}/{partition}"
+    commit = f"{folder}/_commits/{fingerprint}.json"
+    if store.objects.size(commit) is None:
+        raise StoreError(f"version {uri} is not committed in {store.root}; `pinsage status` lists what is")
+    store.objects.delete(commit)
+    for below in (f"{folder}/_chunks/{fingerprint}", f"{folder}/data/{fingerprint}"):
+        for info in list(store.objects.walk(below)):
+            store.objects.delete(info.key)
+
+
+def _roots(store: Store, objects: list[ObjectInfo]) -> set[str]:
+    logs: dict[str, list[str]] = {}
+    for info in objects:
+        if info.key.startswith(f"{REFERENCES}/"):
+            logs.setdefault(info.key.rsplit("/", 1)[0], []).append(info.key)
+    roots = set()
+    for keys in logs.values():
+        for key in sorted(keys)[-KEPT_HISTORY:]:
+            data = store.objects.get(key)
+            if data is not None:
+                roots.add(Reference.model_validate_json(data).uri)
+    return roots
+
+
+def _newest(commits: dict[str, ObjectInfo], keep: int) -> set[str]:
+    partitions: dict[str, list[tuple[float, str]]] = {}
+    for uri, info in commits.items():
+        partitions.setdefault(uri.rsplit("/", 1)[0], []).append((info.modified, uri))
+    return {uri for found in partitions.values() for _, uri in sorted(found)[-keep:] if keep > 0}
+
+
+def _reachable(store: Store, commits: dict[str, ObjectInfo], roots: set[str]) -> set[str]:
+    kept: set[str] = set()
+    waiting = sorted(roots)
+    while waiting:
+        uri = waiting.pop()
+        if uri in kept or uri not in commits:
+            continue
+        kept.add(uri)
+        waiting.extend(item.uri for item in store.version(uri).inputs)
+    return kept
+
+
+def _uri_of_commit(key: str) -> str:
+    folder, _, name = key.partition("/_commits/")
+    return f"{folder}/{name.removesuffix('.json')}"
+
+
+def _uri_of_object(key: str) -> str | None:
+    for marker in ("/_commits/", "/_chunks/", "/data/"):
+        folder, found, rest = key.partition(marker)
+        if found and folder.count("/") >= 1:
+            return f"{folder}/{rest.split('/', 1)[0].removesuffix('.json')}"
+    return None

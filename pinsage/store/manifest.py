@@ -1,0 +1,106 @@
+"""The manifest of a version: what it is made from, which files it has, and what they must hash to.
+
+A manifest is written once, last, under its fingerprint; writing it is the commit.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from pinsage.store.digests import STORE_FORMAT, digest_of
+
+FileKind = Literal["array", "table", "json", "file"]
+
+
+class FileEntry(BaseModel):
+    """One finished chunk: a file, and what it must be.
+
+    ``start`` (inclusive) and ``stop`` (exclusive) are the rows that an array chunk holds. ``blocks`` are the digests
+    that the content digest is made of: one per block of rows for arrays, the file's own for everything else.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    key: str
+    kind: FileKind
+    size: int
+    sha256: str
+    rows: int
+    start: int = 0
+    stop: int = 0
+    dtype: str = ""
+    row_shape: tuple[int, ...] = ()
+    blocks: tuple[str, ...] = ()
+
+    @property
+    def chunk(self) -> str:
+        """The chunk's name: the array's name with its rows, or the plain name."""
+        return chunk_name(self.name, range(self.start, self.stop)) if self.kind == "array" else self.name
+
+
+class Input(BaseModel):
+    """A version that another one was made from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    uri: str
+    content_digest: str
+
+
+class Manifest(BaseModel):
+    """The commit document. ``measurements`` (seconds, memory, throughput) are no part of any digest."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int = STORE_FORMAT
+    dataset: str
+    partition: str
+    fingerprint: str
+    code_version: int
+    inputs: tuple[Input, ...]
+    config: dict[str, Any]
+    files: tuple[FileEntry, ...]
+    facts: dict[str, Any]
+    content_digest: str
+    measurements: dict[str, Any]
+
+    @property
+    def uri(self) -> str:
+        """``<dataset>/<partition>/<fingerprint>``."""
+        return f"{self.dataset}/{self.partition}/{self.fingerprint}"
+
+
+def chunk_name(name: str, rows: range) -> str:
+    """Name the chunk of array ``name`` that holds ``rows``; two chunk sizes never share a name."""
+    return f"{name}.{rows.start:012d}-{rows.stop:012d}"
+
+
+def fingerprint_of(
+    dataset: str, partition: str, code_version: int, inputs: tuple[Input, ...], config: dict[str, Any]
+) -> str:
+    """Name the version that these inputs, this config and this code make; 32 hex digits of a SHA-256."""
+    origin = {
+        "format": STORE_FORMAT,
+        "dataset": dataset,
+        "partition": partition,
+        "code_version": code_version,
+        "config": config,
+        "inputs": sorted([*item.uri.rsplit("/", 2)[:2], item.content_digest] for item in inputs),
+    }
+    return digest_of(origin)[:32]
+
+
+def content_digest_of(files: list[FileEntry], facts: dict[str, Any]) -> str:
+    """Digest what the files hold, whatever the chunks; ``files`` are sorted by name and first row."""
+    contents: dict[str, dict[str, Any]] = {}
+    for entry in files:
+        content = contents.setdefault(
+            entry.name,
+            {"kind": entry.kind, "dtype": entry.dtype, "row_shape": entry.row_shape, "rows": 0, "blocks": []},
+        )
+        content["rows"] += entry.rows
+        content["blocks"].extend(entry.blocks)
+    return digest_of({"files": contents, "facts": facts})

@@ -1,0 +1,119 @@
+"""Numbered pointer logs: ``_refs/<name>/<000000000042>.json``. The head is the highest number; nothing is rewritten.
+
+Appending is *put if absent* of the next number, so two writers never both hold it. A rollback appends a reference to
+an older version.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from pinsage.store.digests import canonical_json
+from pinsage.store.errors import DamagedVersionError, ReferenceMovedError
+from pinsage.store.failpoints import failpoint
+from pinsage.store.names import check_path_name, split_uri
+
+if TYPE_CHECKING:
+    from pinsage.store.objects import Objects
+
+FOLDER = "_refs"
+
+
+class Reference(BaseModel):
+    """One entry of a pointer log.
+
+    ``recorded_at`` (UTC) is for people: nothing is computed from it. ``details`` says why it was appended.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    number: int
+    uri: str
+    details: dict[str, Any] = {}
+    recorded_at: str
+
+
+class ReferenceLog:
+    """The log of one name, such as ``published``, ``champion`` or ``raw/saves/2017-01-01``."""
+
+    def __init__(self, objects: Objects, name: str) -> None:
+        self.name = check_path_name(name, "reference")
+        self._objects = objects
+
+    def head(self) -> Reference | None:
+        """Return the newest reference, or None when nothing was ever appended."""
+        numbers = self._numbers()
+        return self.get(numbers[-1]) if numbers else None
+
+    def get(self, number: int) -> Reference:
+        """Return reference ``number``.
+
+        Raises:
+            DamagedVersionError: It is missing or unreadable.
+        """
+        data = self._objects.get(self._key(number))
+        if data is None:
+            raise DamagedVersionError(f"reference {self.name} has no number {number}")
+        try:
+            return Reference.model_validate_json(data)
+        except ValueError as error:
+            raise DamagedVersionError(f"reference {self._key(number)} is unreadable: {error}") from None
+
+    def history(self) -> list[Reference]:
+        """Return all references, oldest first."""
+        return [self.get(number) for number in self._numbers()]
+
+    def append(self, uri: str, *, after: int | None = None, details: dict[str, Any] | None = None) -> Reference:
+        """Point to ``uri`` from now on.
+
+        Args:
+            uri: A committed version.
+            after: The number that the head must still have (0 for an empty log); None takes whatever is next.
+            details: Why, for people and reports.
+
+        Raises:
+            ReferenceMovedError: Another writer appended after ``after``.
+        """
+        split_uri(uri)
+        while True:
+            numbers = self._numbers()
+            last = numbers[-1] if numbers else 0
+            if after is not None and last != after:
+                raise ReferenceMovedError(
+                    f"reference {self.name} is at {last}, expected {after}; decide again and retry"
+                )
+            reference = Reference(
+                name=self.name,
+                number=last + 1,
+                uri=uri,
+                details=details or {},
+                recorded_at=datetime.now(UTC).isoformat(timespec="microseconds"),
+            )
+            data = canonical_json(reference)
+            failpoint("reference.before")
+            stored = self._objects.put_if_absent(self._key(reference.number), data)
+            failpoint("reference.after")
+            if stored == data:
+                return reference
+
+    def point_to(self, uri: str, details: dict[str, Any] | None = None) -> Reference:
+        """Append unless the head already points to ``uri``: the idempotent way."""
+        while True:
+            head = self.head()
+            if head is not None and head.uri == uri:
+                return head
+            try:
+                return self.append(uri, after=head.number if head else 0, details=details)
+            except ReferenceMovedError:
+                continue
+
+    def _numbers(self) -> list[int]:
+        names = self._objects.children(f"{FOLDER}/{self.name}")
+        return sorted(int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdigit())
+
+    def _key(self, number: int) -> str:
+        return f"{FOLDER}/{self.name}/{number:012d}.json"

@@ -1,0 +1,193 @@
+"""The partition store: immutable versions under datasets and partitions, and numbered references to them.
+
+Layout::
+
+    <root>/<dataset>/<partition>/data/<fingerprint>/<chunk>-<attempt>.<ext>   immutable; worthless until committed
+    <root>/<dataset>/<partition>/_chunks/<fingerprint>/<chunk>.json           a finished chunk
+    <root>/<dataset>/<partition>/_commits/<fingerprint>.json                  the commit: the manifest, written last
+    <root>/_refs/<name>/<000000000042>.json                                   numbered references
+
+The commit protocol is in `writer.py`, reading in `version.py`, removal in `garbage.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from pinsage.store.digests import canonical_json, plain
+from pinsage.store.errors import StoreError, UnknownVersionError, UnsafeStoreError
+from pinsage.store.manifest import Input, Manifest, fingerprint_of
+from pinsage.store.names import check_name, check_path_name, split_uri
+from pinsage.store.objects import LocalObjects, Objects
+from pinsage.store.references import FOLDER as REFERENCES
+from pinsage.store.references import ReferenceLog
+from pinsage.store.version import Version, parse_manifest
+from pinsage.store.writer import Writer, WriteSpec
+
+PROBES = "_probes"
+CACHE = "_cache"
+
+
+class Store:
+    """One root with datasets, partitions, versions and references.
+
+    Args:
+        objects: The storage; use `Store.open` for a path or URL.
+        cache: Local folder for downloads and assembled arrays.
+    """
+
+    def __init__(self, objects: Objects, cache: Path) -> None:
+        self.objects = objects
+        self.cache = cache
+
+    @classmethod
+    def open(cls, root: str | Path) -> Store:
+        """Open a local folder (made when missing), ``s3://bucket/prefix`` or ``gs://bucket/prefix``.
+
+        Raises:
+            UnsafeStoreError: The storage ignores conditional puts.
+            StoreError: The URL has an unknown scheme.
+        """
+        text = str(root)
+        objects: Objects
+        if "://" not in text:
+            objects = LocalObjects(Path(text))
+            cache = Path(os.environ.get("PINSAGE_CACHE") or Path(objects.url) / CACHE)
+        elif text.startswith(("s3://", "gs://")):
+            from pinsage.store.bucket import BucketObjects
+
+            objects = BucketObjects(text)
+            default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pinsage"
+            cache = Path(os.environ.get("PINSAGE_CACHE") or default)
+        else:
+            raise StoreError(f"store root {text!r}: expected a local folder, s3://bucket/prefix or gs://bucket/prefix")
+        probe_conditional_put(objects)
+        return cls(objects, cache)
+
+    @property
+    def root(self) -> str:
+        """The local folder or URL that was opened."""
+        return self.objects.url
+
+    @property
+    def local_root(self) -> Path | None:
+        """The root as a local folder, or None for a bucket."""
+        return None if "://" in self.root else Path(self.root)
+
+    # --- versions --------------------------------------------------------------------------------------------------
+
+    def write(
+        self,
+        dataset: str,
+        *,
+        partition: str,
+        inputs: Sequence[Version],
+        config: BaseModel | Mapping[str, Any],
+        code_version: int,
+    ) -> Writer:
+        """Open a writer for the version that these inputs, this config and this code make.
+
+        Args:
+            dataset: Such as ``neighborhoods`` or ``raw/saves``.
+            partition: The day the version is for.
+            inputs: The versions read; their content digests enter the fingerprint.
+            config: What the result depends on. Never workers, threads, devices or times.
+            code_version: Raised by hand when the stage's result changes for equal inputs and config.
+
+        Raises:
+            DamagedVersionError: The version is committed and does not verify.
+        """
+        check_path_name(dataset)
+        check_name(partition, "partition")
+        used = tuple(Input(uri=version.uri, content_digest=version.content_digest) for version in inputs)
+        settings = plain(config if isinstance(config, BaseModel) else dict(config))
+        spec = WriteSpec(
+            dataset=dataset,
+            partition=partition,
+            fingerprint=fingerprint_of(dataset, partition, code_version, used, settings),
+            code_version=code_version,
+            inputs=used,
+            config=settings,
+        )
+        return Writer(self, spec)
+
+    def find(self, dataset: str, partition: str, fingerprint: str) -> Version | None:
+        """Return the committed version with this fingerprint, or None."""
+        data = self.objects.get(f"{dataset}/{partition}/_commits/{fingerprint}.json")
+        if data is None:
+            return None
+        return self.open_manifest(parse_manifest(data, f"{dataset}/{partition}/{fingerprint}"))
+
+    def version(self, uri: str) -> Version:
+        """Open the version ``<dataset>/<partition>/<fingerprint>``.
+
+        Raises:
+            UnknownVersionError: It is not committed; the message lists those that are.
+        """
+        dataset, partition, fingerprint = split_uri(uri)
+        found = self.find(dataset, partition, fingerprint)
+        if found is None:
+            known = self.fingerprints(dataset, partition)
+            raise UnknownVersionError(
+                f"version {uri} is not committed in {self.root}; "
+                f"{dataset}/{partition} has {', '.join(known) if known else 'no versions'}"
+            )
+        return found
+
+    def open_manifest(self, manifest: Manifest) -> Version:
+        """Wrap a manifest that was already read."""
+        return Version(self.objects, manifest, self.cache)
+
+    def partitions(self, dataset: str) -> list[str]:
+        """List the partitions of a dataset that have a committed version, sorted."""
+        names = self.objects.children(check_path_name(dataset))
+        return [name for name in names if self.fingerprints(dataset, name)]
+
+    def fingerprints(self, dataset: str, partition: str) -> list[str]:
+        """List the fingerprints committed in one partition, sorted."""
+        names = self.objects.children(f"{dataset}/{partition}/_commits")
+        return [name.removesuffix(".json") for name in names]
+
+    def versions(self, dataset: str, partition: str) -> list[Version]:
+        """Open every committed version of one partition, by fingerprint."""
+        return [self.version(f"{dataset}/{partition}/{name}") for name in self.fingerprints(dataset, partition)]
+
+    # --- references ------------------------------------------------------------------------------------------------
+
+    def ref(self, name: str) -> ReferenceLog:
+        """Return the pointer log ``name``."""
+        return ReferenceLog(self.objects, name)
+
+    def referenced(self, name: str) -> Version | None:
+        """Open the version that the head of ``name`` points to, or None for an empty log."""
+        head = self.ref(name).head()
+        return None if head is None else self.version(head.uri)
+
+    def ref_names(self, prefix: str) -> list[str]:
+        """List the names below ``prefix``: the days of ``raw/saves``, sorted."""
+        return self.objects.children(f"{REFERENCES}/{check_path_name(prefix, 'reference')}")
+
+
+def probe_conditional_put(objects: Objects) -> None:
+    """Create one key twice; the second must not win.
+
+    Raises:
+        UnsafeStoreError: It did: two attempts of a task could overwrite each other's commit here.
+    """
+    key = f"{PROBES}/{secrets.token_hex(8)}.json"
+    first, second = canonical_json({"put": 1}), canonical_json({"put": 2})
+    try:
+        stored = [objects.put_if_absent(key, first), objects.put_if_absent(key, second), objects.get(key)]
+    finally:
+        objects.delete(key)
+    if stored != [first, first, first]:
+        raise UnsafeStoreError(
+            f"store {objects.url}: a second conditional put of {key} replaced the first; expected it to be refused. "
+            "Use a file system with hard links or an object store that honours If-None-Match: *"
+        )

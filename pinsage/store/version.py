@@ -1,0 +1,232 @@
+"""Reading one committed version; every file is checked against the manifest before it is opened."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pinsage.store.digests import digest_of, file_digest
+from pinsage.store.errors import DamagedVersionError
+from pinsage.store.manifest import FileEntry, Input, Manifest
+
+if TYPE_CHECKING:
+    from pinsage.store.objects import Objects
+
+# Files verified by this process: (path, inode, size, mtime) -> sha256. Committed files are immutable, so a changed
+# file has another inode or another time.
+_verified: dict[tuple[str, int, int, int], str] = {}
+
+
+def verified_digest(path: Path) -> str:
+    """SHA-256 of a local file; computed once per process for an unchanged file."""
+    stat = path.stat()
+    key = (str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    if key not in _verified:
+        _verified[key] = file_digest(path)
+    return _verified[key]
+
+
+class Version:
+    """One committed version, opened by its manifest.
+
+    Args:
+        objects: The storage it lies in.
+        manifest: The commit document.
+        cache: Local folder for downloaded files and assembled arrays; content-addressed, safe to delete.
+    """
+
+    def __init__(self, objects: Objects, manifest: Manifest, cache: Path) -> None:
+        self.objects = objects
+        self.manifest = manifest
+        self._cache = cache
+
+    def __repr__(self) -> str:
+        return f"Version({self.uri})"
+
+    @property
+    def uri(self) -> str:
+        """``<dataset>/<partition>/<fingerprint>``: what XCom and references carry."""
+        return self.manifest.uri
+
+    @property
+    def dataset(self) -> str:
+        """The dataset's name, such as ``raw/saves``."""
+        return self.manifest.dataset
+
+    @property
+    def partition(self) -> str:
+        """The partition, a day ``YYYY-MM-DD``."""
+        return self.manifest.partition
+
+    @property
+    def fingerprint(self) -> str:
+        """What the version was made from, hashed."""
+        return self.manifest.fingerprint
+
+    @property
+    def content_digest(self) -> str:
+        """What the version holds, hashed; independent of chunks, workers and attempts."""
+        return self.manifest.content_digest
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Small facts that belong to the content, such as ``num_items``."""
+        return self.manifest.facts
+
+    @property
+    def measurements(self) -> dict[str, Any]:
+        """Seconds, peak memory and throughput of the attempt that committed."""
+        return self.manifest.measurements
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """The versions that this one was made from."""
+        return self.manifest.inputs
+
+    def names(self) -> list[str]:
+        """The logical names of its arrays, tables and files, sorted."""
+        return sorted(self._entries)
+
+    @cached_property
+    def _entries(self) -> dict[str, list[FileEntry]]:
+        entries: dict[str, list[FileEntry]] = {}
+        for entry in self.manifest.files:
+            entries.setdefault(entry.name, []).append(entry)
+        for parts in entries.values():
+            parts.sort(key=lambda part: part.start)
+        return entries
+
+    def _parts(self, name: str) -> list[FileEntry]:
+        try:
+            return self._entries[name]
+        except KeyError:
+            raise KeyError(f"version {self.uri} has no {name!r}; it has {', '.join(self.names())}") from None
+
+    def path(self, name: str) -> Path:
+        """Return a verified local file; for arrays of several chunks use `array`.
+
+        Raises:
+            DamagedVersionError: The file is missing or has other bytes than the manifest says.
+        """
+        parts = self._parts(name)
+        if len(parts) != 1:
+            raise ValueError(f"version {self.uri}: {name!r} has {len(parts)} chunks; read it with array()")
+        return self._local(parts[0])
+
+    def array(self, name: str) -> np.ndarray:
+        """Return the array, memory-mapped read-only; chunks are assembled once into the local cache."""
+        parts = self._parts(name)
+        path = self._local(parts[0]) if len(parts) == 1 else self._assembled(parts)
+        # An empty file cannot be mapped.
+        return np.load(path, mmap_mode=None if sum(part.rows for part in parts) == 0 else "r", allow_pickle=False)
+
+    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the Parquet table ``name``, or only some of its columns."""
+        return pq.read_table(self.path(name), columns=list(columns) if columns is not None else None, partitioning=None)
+
+    def json(self, name: str) -> Any:
+        """Return the JSON document ``name``."""
+        return json.loads(self.path(name).read_bytes())
+
+    def verify(self) -> None:
+        """Check every file against the manifest.
+
+        Raises:
+            DamagedVersionError: A file is missing, truncated or has other bytes.
+        """
+        for entry in self.manifest.files:
+            self._local(entry)
+
+    def _local(self, entry: FileEntry) -> Path:
+        path = self.objects.local_path(entry.key)
+        if path is None:
+            path = self._downloaded(entry)
+        check_file(path, entry, self.uri)
+        return path
+
+    def _downloaded(self, entry: FileEntry) -> Path:
+        target = self._cache / "files" / entry.sha256[:2] / f"{entry.sha256}{Path(entry.key).suffix}"
+        if target.exists() and target.stat().st_size == entry.size:
+            return target
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staged = target.with_name(f".{secrets.token_hex(8)}")
+        try:
+            self.objects.download(entry.key, staged)
+            check_file(staged, entry, self.uri)
+            staged.replace(target)
+        except FileNotFoundError:
+            raise DamagedVersionError(_damage(entry, self.uri, "no such object")) from None
+        finally:
+            staged.unlink(missing_ok=True)
+        return target
+
+    def _assembled(self, parts: list[FileEntry]) -> Path:
+        key = digest_of([part.sha256 for part in parts])
+        target = self._cache / "arrays" / key[:2] / f"{key}.npy"
+        seal = target.with_suffix(".sha256")
+        if target.exists() and seal.exists() and verified_digest(target) == seal.read_text():
+            return target
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staged = target.with_name(f".{secrets.token_hex(8)}.npy")
+        shape = (sum(part.rows for part in parts), *parts[0].row_shape)
+        whole = np.lib.format.open_memmap(staged, mode="w+", dtype=np.dtype(parts[0].dtype), shape=shape)
+        for part in parts:
+            whole[part.start : part.stop] = np.load(self._local(part), mmap_mode="r", allow_pickle=False)
+        whole.flush()
+        del whole
+        staged.replace(target)
+        staged_seal = seal.with_name(f".{secrets.token_hex(8)}")
+        staged_seal.write_text(verified_digest(target))
+        os.replace(staged_seal, seal)
+        return target
+
+
+def check_file(path: Path, entry: FileEntry, uri: str) -> None:
+    """Compare a local file's size and SHA-256 with its manifest entry.
+
+    Raises:
+        DamagedVersionError: They differ; the message names the file.
+    """
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        raise DamagedVersionError(_damage(entry, uri, "no such file")) from None
+    if size != entry.size:
+        raise DamagedVersionError(_damage(entry, uri, f"{size} bytes, expected {entry.size}"))
+    if verified_digest(path) != entry.sha256:
+        raise DamagedVersionError(_damage(entry, uri, f"another sha256 than {entry.sha256[:12]}..."))
+
+
+def _damage(entry: FileEntry, uri: str, what: str) -> str:
+    return (
+        f"version {uri}: file {entry.key}: {what}; the version cannot be trusted: restore the file from a copy, or "
+        f"drop the version with `pinsage gc --drop {uri}` and run its stage again"
+    )
+
+
+def parse_manifest(data: bytes, uri: str) -> Manifest:
+    """Read a commit document.
+
+    Raises:
+        DamagedVersionError: It is not a manifest, or not the one of ``uri``.
+    """
+    try:
+        manifest = Manifest.model_validate_json(data)
+    except ValueError as error:
+        reason = hashlib.sha256(data).hexdigest()[:12]
+        raise DamagedVersionError(
+            f"version {uri}: its commit (sha256 {reason}...) is not a manifest: {error}"
+        ) from None
+    if manifest.uri != uri:
+        raise DamagedVersionError(f"version {uri}: its commit names another version, {manifest.uri}")
+    return manifest

@@ -1,0 +1,348 @@
+"""Writing one version: chunks first, the commit last.
+
+The protocol, and what a reader sees when the process dies after each step:
+
+1. A chunk's data goes to ``data/<fingerprint>/<chunk>-<attempt>.<ext>``, a name that no other attempt uses. Readers
+   see nothing: no commit names it.
+2. The chunk's record goes to ``_chunks/<fingerprint>/<chunk>.json`` with *put if absent*. Readers see nothing. A later
+   attempt finds the record, checks the file and skips the work. When two attempts race, the first record wins and
+   the other attempt adopts it; their digests must be equal.
+3. All files of the version are checked against their records.
+4. The manifest goes to ``_commits/<fingerprint>.json`` with *put if absent*: **the commit**. Before it readers see
+   no version, after it the whole version. Of two attempts the first wins, the other adopts it and compares content.
+
+Each step needs only that *put if absent* is atomic and durable and that a stored object reads back as written.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import secrets
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict
+
+from pinsage.store.digests import BLOCK_ROWS, block_digests, canonical_json, file_digest, plain
+from pinsage.store.errors import DamagedVersionError, IncompleteVersionError, NondeterminismError
+from pinsage.store.failpoints import failpoint
+from pinsage.store.manifest import FileEntry, FileKind, Input, Manifest, chunk_name, content_digest_of
+from pinsage.store.names import check_name
+from pinsage.store.version import Version, check_file, parse_manifest
+
+if TYPE_CHECKING:
+    from pinsage.store.store import Store
+
+# Fixed row groups keep Parquet files byte-stable.
+ROW_GROUP_ROWS = 131_072
+
+
+class WriteSpec(BaseModel):
+    """What a version is made from; enough to go on writing its chunks in another process."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str
+    partition: str
+    fingerprint: str
+    code_version: int
+    inputs: tuple[Input, ...]
+    config: dict[str, Any]
+
+
+class Writer:
+    """Writes the chunks of one version and commits it on leaving the ``with`` block without an error.
+
+    Args:
+        store: The store to write to.
+        spec: What the version is made from.
+    """
+
+    def __init__(self, store: Store, spec: WriteSpec) -> None:
+        self.spec = spec
+        self.facts: dict[str, Any] = {}
+        self.measurements: dict[str, Any] = {}
+        self._store = store
+        self._objects = store.objects
+        self._attempt = secrets.token_hex(6)
+        self._entries: dict[str, FileEntry] = {}
+        self._started = time.monotonic()
+        self._version = store.find(spec.dataset, spec.partition, spec.fingerprint)
+        if self._version is not None:
+            self._version.verify()
+
+    @classmethod
+    def resume(cls, store: Store, spec: WriteSpec) -> Writer:
+        """Go on writing chunks of ``spec`` in another process; whoever opened it first commits."""
+        return cls(store, spec)
+
+    @property
+    def is_committed(self) -> bool:
+        """Whether the version exists and verifies, so that there is nothing to do."""
+        return self._version is not None
+
+    @property
+    def version(self) -> Version:
+        """The committed version.
+
+        Raises:
+            RuntimeError: It is not committed yet.
+        """
+        if self._version is None:
+            raise RuntimeError(f"{self.uri} is not committed yet")
+        return self._version
+
+    @property
+    def uri(self) -> str:
+        """``<dataset>/<partition>/<fingerprint>`` of the version being written."""
+        return f"{self.spec.dataset}/{self.spec.partition}/{self.spec.fingerprint}"
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None and not self.is_committed:
+            self.commit()
+
+    # --- finished chunks -------------------------------------------------------------------------------------------
+
+    def has(self, name: str, num_rows: int | None = None) -> bool:
+        """Whether ``name`` was finished by this or an earlier attempt.
+
+        Args:
+            name: A table, document or file; or an array that is written whole.
+            num_rows: The rows of the array; None for everything else.
+        """
+        return self._adopt(name if num_rows is None else chunk_name(name, range(num_rows))) is not None
+
+    def missing_rows(self, names: Sequence[str], *, num_rows: int, chunk_rows: int) -> Iterator[range]:
+        """Yield the row ranges of which any of the arrays ``names`` is not finished yet.
+
+        Args:
+            names: Arrays that are written together, chunk by chunk.
+            num_rows: Rows of each array. Zero rows still are one, empty, chunk.
+            chunk_rows: Rows per chunk, a multiple of 4096, so that digests do not depend on it.
+
+        Yields:
+            ``range(start, stop)``, ascending.
+        """
+        if chunk_rows <= 0 or chunk_rows % BLOCK_ROWS:
+            raise ValueError(f"chunk_rows={chunk_rows}: expected a positive multiple of {BLOCK_ROWS}")
+        for start in range(0, max(num_rows, 1), chunk_rows):
+            rows = range(start, min(start + chunk_rows, num_rows))
+            if not all(self._adopt(chunk_name(name, rows)) for name in names):
+                yield rows
+
+    def _adopt(self, chunk: str) -> FileEntry | None:
+        if chunk in self._entries:
+            return self._entries[chunk]
+        data = self._objects.get(self._record_key(chunk))
+        if data is None:
+            return None
+        try:
+            entry = FileEntry.model_validate_json(data)
+            self._check(entry)
+        except (DamagedVersionError, ValueError):
+            # The machine died between the disk's promise and its keeping it: do the work again.
+            self._objects.delete(self._record_key(chunk))
+            return None
+        self._entries[chunk] = entry
+        return entry
+
+    def _check(self, entry: FileEntry) -> None:
+        path = self._objects.local_path(entry.key)
+        if path is not None:
+            check_file(path, entry, self.uri)
+        elif self._objects.size(entry.key) != entry.size:
+            raise DamagedVersionError(f"{self.uri}: object {entry.key} has another size than its record")
+
+    # --- writing chunks --------------------------------------------------------------------------------------------
+
+    def write_array(self, name: str, array: np.ndarray, rows: range | None = None) -> None:
+        """Write an array, or the rows ``rows`` of it.
+
+        Args:
+            name: The array's name.
+            array: Any plain dtype; its first axis are the rows.
+            rows: Which rows these are; all of them when None. Chunks start at multiples of 4096.
+        """
+        check_name(name, "array")
+        if array.dtype.hasobject:
+            raise TypeError(f"array {name!r} has dtype object; the store holds no pickles: use a table")
+        held = range(len(array)) if rows is None else rows
+        if len(held) != len(array) or held.start % BLOCK_ROWS:
+            raise ValueError(
+                f"array {name!r}: {len(array)} rows given for {held}, whose start must divide by {BLOCK_ROWS}"
+            )
+        array = np.ascontiguousarray(array)
+        chunk = chunk_name(name, held)
+        if self._adopt(chunk):
+            return
+        key, staged = self._stage(chunk, ".npy")
+        with staged.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
+        self._finish(
+            chunk,
+            FileEntry(
+                name=name,
+                key=key,
+                kind="array",
+                size=staged.stat().st_size,
+                sha256=file_digest(staged),
+                rows=len(array),
+                start=held.start,
+                stop=held.stop,
+                dtype=array.dtype.str,
+                row_shape=array.shape[1:],
+                blocks=tuple(block_digests(array)),
+            ),
+            staged,
+        )
+
+    def write_table(
+        self, name: str, table: pa.Table | Iterable[pa.RecordBatch], schema: pa.Schema | None = None
+    ) -> None:
+        """Write a Parquet table (zstd, fixed row groups).
+
+        Args:
+            name: The table's name.
+            table: The table, or record batches that are written as they come.
+            schema: Needed with record batches.
+        """
+        if self._adopt(check_name(name, "table")):
+            return
+        key, staged = self._stage(name, ".parquet")
+        num_rows = _write_parquet(staged, table, schema)
+        self._finish_file(name, "table", key, staged, rows=num_rows)
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write a JSON document (sorted keys, two spaces, UTF-8; NaN is refused)."""
+        if self._adopt(check_name(name, "document")):
+            return
+        key, staged = self._stage(name, ".json")
+        text = json.dumps(plain(value), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
+        staged.write_text(text + "\n", encoding="utf-8")
+        self._finish_file(name, "json", key, staged)
+
+    def write_file(self, name: str, path: Path, suffix: str) -> None:
+        """Copy a finished local file into the version.
+
+        Args:
+            name: The file's name in the version.
+            path: Where it lies now; it stays there.
+            suffix: The suffix of the stored file, such as ``.safetensors``.
+        """
+        if self._adopt(check_name(name, "file")):
+            return
+        key, staged = self._stage(name, suffix)
+        shutil.copyfile(path, staged)
+        self._finish_file(name, "file", key, staged)
+
+    def _finish_file(self, name: str, kind: FileKind, key: str, staged: Path, rows: int = 0) -> None:
+        sha256 = file_digest(staged)
+        size = staged.stat().st_size
+        entry = FileEntry(name=name, key=key, kind=kind, size=size, sha256=sha256, rows=rows, blocks=(sha256,))
+        self._finish(name, entry, staged)
+
+    def _stage(self, chunk: str, suffix: str) -> tuple[str, Path]:
+        if self.is_committed:
+            raise RuntimeError(f"{self.uri} is committed; check is_committed before writing")
+        key = f"{self._folder}/data/{self.spec.fingerprint}/{chunk}-{self._attempt}{suffix}"
+        return key, self._objects.staging_path(key)
+
+    def _finish(self, chunk: str, entry: FileEntry, staged: Path) -> None:
+        failpoint("chunk.before_data")
+        self._objects.put_path(entry.key, staged)
+        failpoint("chunk.after_data")
+        record = canonical_json(entry)
+        stored = self._objects.put_if_absent(self._record_key(chunk), record)
+        failpoint("chunk.after_record")
+        if stored != record:
+            other = FileEntry.model_validate_json(stored)
+            if other.blocks != entry.blocks:
+                raise NondeterminismError(
+                    f"{self.uri}: two attempts wrote different bytes for chunk {chunk}: {other.key} and {entry.key}; "
+                    "the stage depends on something that its fingerprint does not hold (time, order, threads)"
+                )
+            entry = other
+        self._entries[chunk] = entry
+
+    # --- the commit ------------------------------------------------------------------------------------------------
+
+    def commit(self) -> Version:
+        """Check every file and write the manifest; see the module's docstring.
+
+        Raises:
+            IncompleteVersionError: Rows of an array are missing.
+            NondeterminismError: Another attempt committed other content under this fingerprint.
+        """
+        failpoint("commit.before")
+        files = sorted(self._entries.values(), key=lambda entry: (entry.name, entry.start))
+        self._check_rows(files)
+        for entry in files:
+            self._check(entry)
+        failpoint("commit.verified")
+        self.measurements.setdefault("seconds", round(time.monotonic() - self._started, 3))
+        self.measurements.setdefault("peak_bytes", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+        facts = plain(self.facts)
+        manifest = Manifest(
+            **self.spec.model_dump(),
+            files=tuple(files),
+            facts=facts,
+            content_digest=content_digest_of(files, facts),
+            measurements=plain(self.measurements),
+        )
+        stored = self._objects.put_if_absent(
+            f"{self._folder}/_commits/{self.spec.fingerprint}.json", canonical_json(manifest)
+        )
+        failpoint("commit.after")
+        committed = parse_manifest(stored, self.uri)
+        if committed.content_digest != manifest.content_digest:
+            raise NondeterminismError(
+                f"{self.uri}: another attempt committed content {committed.content_digest[:12]}..., this one made "
+                f"{manifest.content_digest[:12]}...; the committed version stays in force"
+            )
+        self._version = self._store.open_manifest(committed)
+        return self._version
+
+    def _check_rows(self, files: list[FileEntry]) -> None:
+        reached: dict[str, int] = {}
+        for entry in files:
+            if entry.kind == "array":
+                if entry.start != reached.get(entry.name, 0):
+                    raise IncompleteVersionError(
+                        f"{self.uri}: array {entry.name!r} has rows up to {reached.get(entry.name, 0)} and then from "
+                        f"{entry.start}; write every chunk of one chunk size before the commit"
+                    )
+                reached[entry.name] = entry.stop
+
+    @property
+    def _folder(self) -> str:
+        return f"{self.spec.dataset}/{self.spec.partition}"
+
+    def _record_key(self, chunk: str) -> str:
+        return f"{self._folder}/_chunks/{self.spec.fingerprint}/{chunk}.json"
+
+
+def _write_parquet(path: Path, table: pa.Table | Iterable[pa.RecordBatch], schema: pa.Schema | None) -> int:
+    num_rows = 0
+    if isinstance(table, pa.Table):
+        schema, batches = table.schema, iter([table])
+    else:
+        batches = (pa.Table.from_batches([batch]) for batch in table)
+    assert schema is not None, "record batches need a schema"
+    with pq.ParquetWriter(path, schema.remove_metadata(), compression="zstd", version="2.6") as writer:
+        for piece in batches:
+            writer.write_table(piece.cast(schema).replace_schema_metadata(None), row_group_size=ROW_GROUP_ROWS)
+            num_rows += piece.num_rows
+    return num_rows
