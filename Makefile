@@ -33,8 +33,9 @@ check: setup ## Format, lint, types and import rules
 	$(BIN)/lint-imports
 
 lock: ## Write requirements.lock anew from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --no-emit-package torch \
-		--generate-hashes --no-header --no-annotate --output-file requirements.lock
+	mkdir -p build/lock && grep -v '"torch==' pyproject.toml > build/lock/pyproject.toml
+	$(BIN)/uv pip compile build/lock/pyproject.toml --all-extras --python-version 3.11 \
+		--generate-hashes --no-header --no-annotate --quiet --output-file requirements.lock
 
 clean: ## Remove the environment, caches and the demo
 	rm -rf .venv .demo .pytest_cache .mypy_cache .ruff_cache
