@@ -140,3 +140,19 @@ class ValidationConfig(BaseModel, frozen=True, extra="forbid"):
     num_samples: int = Field(
         default=5, ge=0, le=100, description="Faulty rows shown for each rule in messages and result documents."
     )
+
+
+class ResourceConfig(BaseModel, frozen=True, extra="forbid"):
+    """With what the work is done. Nothing here changes a result, so nothing here enters a fingerprint."""
+
+    workers: int = Field(default=0, ge=0, le=1024, description="Dask worker processes; 0 = one per core.")
+    threads: int = Field(default=0, ge=0, le=1024, description="Threads of a kernel or of torch; 0 = one per core.")
+    chunk_rows: int = Field(
+        default=65_536, ge=4096, multiple_of=4096, description="Rows per chunk, a multiple of 4096."
+    )
+    dask_address: str | None = Field(
+        default=None, description="Address of a Dask scheduler, such as tls://host:8786; empty = a local cluster."
+    )
+    device: str = Field(
+        default="auto", pattern=r"^(auto|cpu|cuda)$", description="Where torch computes; auto = cuda when there is one."
+    )

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from moto.server import ThreadedMotoServer
+
 from pinsage.store import (
     DamagedVersionError,
     IncompleteVersionError,
@@ -141,12 +142,15 @@ def test_incomplete_array_is_not_committed(store: Store) -> None:
 
 
 def test_error_inside_keeps_finished_chunks_and_commits_nothing(store: Store) -> None:
-    with (
-        pytest.raises(ZeroDivisionError),
-        store.write("graph", partition=DAY, inputs=[], config={}, code_version=1) as out,
-    ):
-        out.write_json("document", {})
-        raise ZeroDivisionError
+    out = store.write("graph", partition=DAY, inputs=[], config={}, code_version=1)
+
+    def fail_halfway() -> None:
+        with out:
+            out.write_json("document", {})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_halfway()
     assert store.partitions("graph") == []
     assert Writer.resume(store, out.spec).has("document")
 

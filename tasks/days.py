@@ -1,0 +1,31 @@
+"""Days, the partition keys: ``YYYY-MM-DD`` in UTC, as text, since text sorts like the calendar."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+
+def check_day(day: str) -> str:
+    """Return ``day`` when it is a calendar day written ``YYYY-MM-DD``.
+
+    Raises:
+        ValueError: It is not.
+    """
+    try:
+        parsed = date.fromisoformat(day)
+    except (TypeError, ValueError):
+        parsed = None
+    if parsed is None or parsed.isoformat() != day:
+        raise ValueError(f"day {day!r}: expected a calendar day written YYYY-MM-DD, such as 2026-03-01")
+    return day
+
+
+def add_days(day: str, num_days: int) -> str:
+    """Return the day ``num_days`` later (earlier when negative)."""
+    return (date.fromisoformat(check_day(day)) + timedelta(days=num_days)).isoformat()
+
+
+def day_range(first: str, last: str) -> list[str]:
+    """List the days from ``first`` to ``last``, both inclusive; none when ``last`` is earlier."""
+    num_days = (date.fromisoformat(check_day(last)) - date.fromisoformat(check_day(first))).days + 1
+    return [add_days(first, offset) for offset in range(num_days)]
