@@ -14,9 +14,11 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from pinsage.evaluation.config import EvaluationConfig
 from pinsage.features.config import FeatureConfig
+from pinsage.graph.config import GraphConfig
 from pinsage.index.config import IndexConfig
 from pinsage.pairs.config import PairConfig
 from pinsage.stage_configs import PromotionConfig, PublishConfig, ResourceConfig, ValidationConfig
+from pinsage.walks.config import WalkConfig
 
 CONFIG_FILE_VARIABLE = "PINSAGE_CONFIG"
 
@@ -33,7 +35,9 @@ class PinSageConfig(BaseSettings):
     )
 
     validation: ValidationConfig = ValidationConfig()
+    graph: GraphConfig = GraphConfig()
     features: FeatureConfig = FeatureConfig()
+    walks: WalkConfig = WalkConfig()
     pairs: PairConfig = PairConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     promotion: PromotionConfig = PromotionConfig()

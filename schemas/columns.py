@@ -37,7 +37,7 @@ def id_type(name: str) -> pa.DataType:
     Raises:
         ValueError: Another name.
     """
-    kinds = {"int64": pa.int64(), "string": pa.string()}
+    kinds: dict[str, pa.DataType] = {"int64": pa.int64(), "string": pa.string()}
     if name not in kinds:
         raise ValueError(f"id type {name!r}: expected one of {sorted(kinds)}")
     return kinds[name]
