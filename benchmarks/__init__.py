@@ -1,1 +1,1 @@
-"""benchmarks"""
+"""Benchmarks, one kernel or stage per file."""

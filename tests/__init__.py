@@ -1,1 +1,1 @@
-"""tests"""
+"""Tests; the folders mirror the source."""

@@ -24,7 +24,10 @@ class IndexConfig(BaseModel, frozen=True, extra="forbid"):
         default=200, ge=1, le=4000, description="Trees are doubled up to this number to reach the recall."
     )
     recall_k: int = Field(
-        default=50, ge=1, le=1000, description="K of recall@K: neighbors of a query that are compared with exact search."
+        default=50,
+        ge=1,
+        le=1000,
+        description="K of recall@K: neighbors of a query that are compared with exact search.",
     )
     recall_target: float = Field(
         default=0.95, gt=0, le=1, description="Share of the exact top K that the index must find, 0 to 1."
@@ -33,7 +36,7 @@ class IndexConfig(BaseModel, frozen=True, extra="forbid"):
         default=500, ge=2, le=100_000, description="Items sampled as queries to choose trees and search effort."
     )
     max_search_k: int = Field(
-        default=100_000, ge=1, le=100_000_000, description="Most candidates inspected for one query in one shard."
+        default=50_000, ge=1, le=100_000_000, description="Most candidates inspected for one query in one shard."
     )
 
     @model_validator(mode="after")

@@ -1,1 +1,1 @@
-"""tests/dags"""
+"""dags, mirroring the source."""

@@ -1,1 +1,1 @@
-"""tests/pinsage"""
+"""pinsage, mirroring the source."""

@@ -1,1 +1,1 @@
-"""tests/schemas"""
+"""schemas, mirroring the source."""

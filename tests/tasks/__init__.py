@@ -1,1 +1,1 @@
-"""tests/tasks"""
+"""tasks, mirroring the source."""
