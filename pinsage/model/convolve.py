@@ -1,0 +1,71 @@
+"""CONVOLVE with importance pooling (Ying et al. 2018, algorithm 1).
+
+Shapes: ``N`` nodes, ``T`` neighbors, ``E`` edges, ``I`` input width, ``H`` hidden width, ``O`` output width.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch_geometric.nn import MessagePassing
+
+
+class PinSageConv(MessagePassing):
+    r"""One localised convolution.
+
+    .. math::
+        n_u = \sum_v a_{uv} \mathrm{ReLU}(Q h_v + q), \quad
+        z_u = \mathrm{ReLU}(W [h_u ; n_u] + w), \quad z_u \leftarrow z_u / \lVert z_u \rVert_2
+
+    The importances :math:`a_{uv}` of a node sum to 1; a node without neighbors pools zero. A zero :math:`z_u` stays
+    zero.
+
+    Args:
+        in_channels: I, width of the incoming representations.
+        hidden_channels: H, width of Q.
+        out_channels: O, width of W.
+
+    Shapes:
+        - **input:** h (N, I), edge_index (2, E) from neighbor to node, importance (E,)
+        - **output:** (N, O), rows of length 1 or 0
+    """
+
+    def __init__(self, in_channels: int, hidden_channels: int, out_channels: int) -> None:
+        super().__init__(aggr="add")
+        self.neighbor = nn.Linear(in_channels, hidden_channels)
+        self.update_node = nn.Linear(in_channels + hidden_channels, out_channels)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new parameters from torch's generator."""
+        self.neighbor.reset_parameters()
+        self.update_node.reset_parameters()
+
+    def forward(self, h: Tensor, edge_index: Tensor, importance: Tensor) -> Tensor:
+        """Convolve over any edges."""
+        projected = functional.relu(self.neighbor(h))
+        pooled = self.propagate(edge_index, x=projected, importance=importance)
+        return self._combine(h, pooled)
+
+    def message(self, x_j: Tensor, importance: Tensor) -> Tensor:
+        """A neighbor's projected representation times its importance."""
+        return importance.unsqueeze(-1) * x_j
+
+    def convolve_fixed(self, h: Tensor, neighbors: Tensor, importances: Tensor) -> Tensor:
+        """Convolve over neighborhoods of fixed size, the way the walks give them; equal to `forward`.
+
+        Args:
+            h: (N, I) representations of the nodes and of their neighbors.
+            neighbors: (M, T) rows of ``h``, -1 for padding; node ``m`` is row ``m`` of ``h``.
+            importances: (M, T), 0 for padding.
+
+        Returns:
+            (M, O).
+        """
+        projected = functional.relu(self.neighbor(h))
+        pooled = functional.embedding_bag(neighbors.clamp(min=0), projected, per_sample_weights=importances, mode="sum")
+        return self._combine(h[: len(neighbors)], pooled)
+
+    def _combine(self, h: Tensor, pooled: Tensor) -> Tensor:
+        return functional.normalize(functional.relu(self.update_node(torch.cat([h, pooled], dim=-1))), dim=-1)
