@@ -1,8 +1,4 @@
-"""Which columns of the user's files play which part: the one input of `ingest` besides the files.
-
-Names without a default are optional parts. The file readers are in `ingest_source.py`, the conversion of a column's
-values in `ingest_values.py`.
-"""
+"""Which columns of the user's files play which part. Parts whose column defaults to None are optional."""
 
 from pydantic import BaseModel, Field, model_validator
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinsage.evaluation.ranking import Ranks, Rows, rank_by_vectors
-from pinsage.features.normalize import unit_rows
+from pinsage.unit_rows import unit_rows
 
 
 def content_ranks(content: NDArray[np.float32], queries: Rows, positives: Rows, *, threads: int = 2) -> Ranks:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pinsage.features.normalize import unit_rows
+from pinsage.unit_rows import unit_rows
 
 
 def similarity_spread(vectors: NDArray[np.float32], *, num_samples: int, seed: int) -> dict[str, float]:

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from pinsage.features.categorical import CategoricalEncoder
 from pinsage.features.config import FeatureConfig
-from pinsage.features.normalize import unit_rows
 from pinsage.features.numeric import NumericEncoder
 from pinsage.features.text import TextEncoder
+from pinsage.unit_rows import unit_rows
 
 FORMAT = 1
 

@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pinsage.features.config import FeatureConfig
-from pinsage.features.normalize import unit_rows
 from pinsage.stable_hash import dictionary_codes
+from pinsage.unit_rows import unit_rows
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from threadpoolctl import threadpool_limits
 
 from pinsage.features.config import FeatureConfig
-from pinsage.features.normalize import unit_rows
+from pinsage.unit_rows import unit_rows
 
 _TOKEN = r"(?u)\b\w+\b"  # single characters count: sizes and model numbers live there
 

@@ -10,9 +10,6 @@ finds such neighbors badly. Four rank-preserving steps turn the inner product in
 3. augment: one more column sqrt(R^2 - |x_i|^2) gives all items the norm R (0 on the query's side), so that the
             largest inner product is the smallest angle (Bachrach et al. 2014, Neyshabur & Srebro 2015).
 4. the trees are angular.
-
-Measured on 50,000 clustered vectors of width 64 with a popularity term, 50 trees, search_k 10,000: recall@50 is .891
-with Annoy's "dot", .887 with step 3 alone and .994 with all of them.
 """
 
 from __future__ import annotations
@@ -21,6 +18,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
+
+from pinsage.unit_rows import unit_rows
 
 METRICS = ("angular", "dot")
 ROW_BLOCK = 65_536
@@ -104,7 +103,7 @@ class Geometry:
     def scores(self, queries: np.ndarray, item_vectors: np.ndarray) -> np.ndarray:
         """The model's scores, float32 [q, n] of ``queries`` [q, width] and ``item_vectors`` [n, width]."""
         if self.metric == "angular":
-            queries, item_vectors = unit_rows(queries), unit_rows(item_vectors)
+            queries, item_vectors = unit_rows(np.atleast_2d(queries)), unit_rows(item_vectors)
         return np.asarray(queries, dtype=np.float32) @ np.asarray(item_vectors, dtype=np.float32).T
 
     def tree_items(self, item_vectors: np.ndarray) -> np.ndarray:
@@ -118,7 +117,7 @@ class Geometry:
     def tree_queries(self, queries: np.ndarray) -> np.ndarray:
         """Queries in the space of the trees: float32 [q, tree_width]."""
         if self.metric == "angular":
-            return unit_rows(queries)
+            return unit_rows(np.atleast_2d(queries))
         queries = np.array(queries, dtype=np.float32, ndmin=2)
         if self.popularity_dim:
             queries[:, -1] /= self.balance
@@ -139,13 +138,6 @@ class Geometry:
 def row_blocks(num_rows: int, block: int = ROW_BLOCK) -> list[slice]:
     """Slices that cover ``num_rows`` rows in order."""
     return [slice(start, min(start + block, num_rows)) for start in range(0, num_rows, block)]
-
-
-def unit_rows(vectors: np.ndarray) -> np.ndarray:
-    """Rows scaled to norm 1, float32; zero rows stay zero."""
-    vectors = np.array(vectors, dtype=np.float32, ndmin=2)
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
 
 
 def check_finite(embeddings: np.ndarray, first_row: int = 0) -> None:

@@ -23,8 +23,8 @@ FAILPOINTS = (
     "commit.after",
     "reference.before",
     "reference.after",
-    "garbage.before_commit",
-    "garbage.after_commit",
+    "garbage.before_delete",
+    "garbage.after_delete",
 )
 
 _reached: dict[str, int] = {}

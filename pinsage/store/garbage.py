@@ -1,7 +1,7 @@
 """Garbage collection: what no reference reaches, no partition keeps and no grace period protects.
 
-Marked and kept: every version that a reference of any log's head points to, the previous references of ``published``
-and ``champion`` (so that a rollback finds them), the newest K commits of every partition, and all their inputs.
+Marked and kept: the versions that the newest `KEPT_HISTORY` references of every log point to (so that a rollback finds
+the older ones), the newest K commits of every partition, and all their inputs.
 A version is removed commit first, so that a reader never opens a manifest whose files are going.
 """
 
@@ -10,14 +10,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from pinsage.store.errors import StoreError
+from pinsage.store.errors import UnknownVersionError
 from pinsage.store.failpoints import failpoint
 from pinsage.store.objects import LocalObjects, ObjectInfo
 from pinsage.store.references import FOLDER as REFERENCES
 from pinsage.store.references import Reference
 from pinsage.store.store import Store
 
-# Logs whose whole history is kept reachable for a rollback, newest first, up to this many entries.
+# References of a log, the newest ones, whose versions are kept.
 KEPT_HISTORY = 5
 
 
@@ -62,16 +62,16 @@ def plan_garbage(store: Store, *, keep: int = 2, grace_seconds: float = 86_400.0
     young = {_uri_of_object(info.key) for info in objects if info.modified >= oldest_kept_time}
     doomed = [info for info in doomed if _uri_of_object(info.key) not in young]
     doomed.sort(key=lambda info: ("/_commits/" not in info.key, "/_chunks/" not in info.key, info.key))
-    versions = sorted({uri for uri in commits if uri in {_uri_of_object(info.key) for info in doomed}})
+    versions = sorted(commits.keys() & {_uri_of_object(info.key) for info in doomed})
     return GarbagePlan(tuple(versions), tuple(info.key for info in doomed), sum(info.size for info in doomed))
 
 
 def collect_garbage(store: Store, plan: GarbagePlan, *, grace_seconds: float = 86_400.0) -> None:
     """Delete what ``plan`` lists, commits first, and the temporary files of attempts long dead."""
     for key in plan.keys:
-        failpoint("garbage.before_commit")
+        failpoint("garbage.before_delete")
         store.objects.delete(key)
-        failpoint("garbage.after_commit")
+        failpoint("garbage.after_delete")
     if isinstance(store.objects, LocalObjects):
         limit = time.time() - grace_seconds
         for path in store.objects.staged_files():
@@ -89,7 +89,7 @@ def drop_version(store: Store, uri: str) -> None:
     folder = f"{dataset}/{partition}"
     commit = f"{folder}/_commits/{fingerprint}.json"
     if store.objects.size(commit) is None:
-        raise StoreError(f"version {uri} is not committed in {store.root}; `pinsage status` lists what is")
+        raise UnknownVersionError(f"version {uri} is not committed in {store.root}; there is nothing to drop")
     store.objects.delete(commit)
     for below in (f"{folder}/_chunks/{fingerprint}", f"{folder}/data/{fingerprint}"):
         for info in list(store.objects.walk(below)):

@@ -249,3 +249,36 @@ def test_killed_anywhere_and_rerun_gives_the_same_bytes(tmp_path: Path, failpoin
     again.verify()
     assert again.uri == expected.uri
     assert again.content_digest == expected.content_digest
+
+
+COLLECTING = textwrap.dedent(
+    """
+    import sys
+    from pinsage.store import Store
+    from pinsage.store.garbage import collect_garbage, plan_garbage
+    store = Store.open(sys.argv[1])
+    collect_garbage(store, plan_garbage(store, keep=0, grace_seconds=-60))
+    """
+)
+
+
+@pytest.mark.parametrize("failpoint", ["garbage.before_delete", "garbage.after_delete", "garbage.after_delete:4"])
+def test_collection_killed_anywhere_leaves_whole_versions(tmp_path: Path, failpoint: str) -> None:
+    store = Store.open(tmp_path / "store")
+    kept, doomed = write(store, config=1), write(store, config=2)
+    store.ref("published").point_to(kept.uri)
+    project = Path(__file__).parents[3]
+    command = [sys.executable, "-c", COLLECTING, str(tmp_path / "store")]
+    killed = subprocess.run(command, env={**os.environ, "PINSAGE_FAILPOINT": failpoint}, cwd=project, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    for version in store.versions("graph", DAY):
+        version.verify()
+    subprocess.run(command, cwd=project, check=True)
+    assert [version.uri for version in store.versions("graph", DAY)] == [kept.uri]
+    assert not [info for info in store.objects.walk("graph") if doomed.fingerprint in info.key]
+    assert write(store, config=2).content_digest == doomed.content_digest, "what was removed can be made again"
+
+
+def test_dropping_an_unknown_version_is_an_error(store: Store) -> None:
+    with pytest.raises(UnknownVersionError, match="nothing to drop"):
+        drop_version(store, f"graph/{DAY}/missing")

@@ -1,4 +1,4 @@
-"""Normalisation that every block of features shares: unit rows, where zero stays zero."""
+"""Rows scaled to length 1, where zero stays zero: shared by features, evaluation and index."""
 
 from __future__ import annotations
 
