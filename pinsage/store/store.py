@@ -140,6 +140,18 @@ class Store:
             )
         return found
 
+    def input_of(self, version: Version, dataset: str) -> Version:
+        """Open the version of ``dataset`` that ``version`` was made from.
+
+        Raises:
+            LookupError: It has no such input, or several.
+        """
+        found = [used.uri for used in version.inputs if split_uri(used.uri)[0] == dataset]
+        if len(found) != 1:
+            known = sorted({split_uri(used.uri)[0] for used in version.inputs})
+            raise LookupError(f"version {version.uri}: {len(found)} inputs of {dataset!r}, expected one of {known}")
+        return self.version(found[0])
+
     def open_manifest(self, manifest: Manifest) -> Version:
         """Wrap a manifest that was already read."""
         return Version(self.objects, manifest, self.cache)
