@@ -1,0 +1,73 @@
+"""Where chunks are computed: a cluster by address, a local cluster of processes, or this process for a single chunk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+
+from pinsage.stage_configs import ResourceConfig
+
+log = structlog.get_logger()
+
+
+def map_chunks(
+    function: Callable[..., Any], chunks: Sequence[Any], *arguments: Any, resources: ResourceConfig, name: str
+) -> list[Any]:
+    """``[function(chunk, *arguments) for chunk in chunks]``, on Dask; the order of the results is that of the chunks.
+
+    A killed worker costs its chunks, which are computed again elsewhere; chunks must therefore be idempotent.
+
+    Args:
+        function: Importable by workers.
+        chunks: One task each.
+        *arguments: The same for every chunk; small and picklable.
+        resources: Workers, or the address of a cluster.
+        name: Of the stage, shown in Dask's dashboard and in the log.
+    """
+    if not chunks:
+        return []
+    if resources.dask_address is None and (len(chunks) == 1 or resources.workers == 1):
+        return [function(chunk, *arguments) for chunk in chunks]
+    with dask_client(resources, len(chunks)) as client:
+        from distributed import as_completed
+
+        futures = [
+            client.submit(function, chunk, *arguments, key=f"{name}-{position}", pure=False)
+            for position, chunk in enumerate(chunks)
+        ]
+        for done, future in enumerate(as_completed(futures), start=1):
+            if future.status == "error":
+                future.result()
+            log.info(f"{name} chunk", done=done, of=len(chunks))
+        return list(client.gather(futures))
+
+
+@contextmanager
+def dask_client(resources: ResourceConfig, num_chunks: int) -> Iterator[Any]:
+    """A Dask client; the local cluster it may have started ends with the block."""
+    import dask
+    from distributed import Client, LocalCluster
+
+    # Workers run kernels, not pickles from strangers: the scheduler listens on the loopback interface alone.
+    with dask.config.set({"distributed.worker.daemon": True, "distributed.admin.tick.limit": "60s"}):
+        if resources.dask_address is not None:
+            with Client(resources.dask_address) as client:
+                yield client
+            return
+        workers = min(resources.workers or os.cpu_count() or 1, num_chunks)
+        with (
+            LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address=None,
+                silence_logs=40,
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            yield client

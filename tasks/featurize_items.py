@@ -1,0 +1,86 @@
+"""The stage that turns item columns into feature vectors; the encoders are in `pinsage.features`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import structlog
+
+from pinsage.features.assemble import FeatureEncoder
+from pinsage.graph.vocabulary import Vocabulary
+from pinsage.store import Version
+from tasks.sample_neighborhoods import open_graph
+from tasks.session import Session
+
+CODE_VERSION = 1
+
+log = structlog.get_logger()
+
+
+def featurize_items(session: Session, catalog: Version, graph: Version) -> Version:
+    """Fit the feature encoder as of the catalog's day and encode every item of the graph.
+
+    Args:
+        session: Store and configuration (``features``; of ``resources`` the rows per chunk).
+        catalog: Where the items' partitions are.
+        graph: Row order and degrees.
+
+    Returns:
+        The committed version of ``features``: array ``features`` float32 [num_items, width] in the graph's row order,
+        ``has_content`` bool, json ``columns`` and ``encoder`` with the arrays ``text_*``, table ``item_labels``.
+    """
+    config = session.config.features
+    with session.store.write(
+        "features", partition=graph.partition, inputs=[catalog, graph], config=config, code_version=CODE_VERSION
+    ) as out:
+        if out.is_committed:
+            return out.version
+        items = items_in_row_order(session, catalog, graph)
+        degrees = open_graph(graph).item_degrees()
+        encoder = FeatureEncoder.fit(items, degrees, config)
+        document, arrays = encoder.state()
+        out.write_json("encoder", document)
+        for name, array in arrays.items():
+            out.write_array(name, array)
+        for rows in out.missing_rows(
+            ["features", "has_content"], num_rows=len(degrees), chunk_rows=session.config.resources.chunk_rows
+        ):
+            features, has_content = encoder.encode(items.slice(rows.start, len(rows)), degrees[rows.start : rows.stop])
+            out.write_array("features", features, rows=rows)
+            out.write_array("has_content", has_content, rows=rows)
+        out.write_json("columns", [vars(block) for block in encoder.blocks])
+        out.write_table("item_labels", item_labels(items, config.label_category))
+        out.facts.update(num_items=len(degrees), width=encoder.width)
+    log.info("featurize_items", version=out.version.uri, **out.version.facts, **out.version.measurements)
+    return out.version
+
+
+def items_in_row_order(session: Session, catalog: Version, graph: Version) -> pa.Table:
+    """The newest row of every item up to the catalog's day, in the graph's row order."""
+    tables = [session.store.version(uri).table("items") for uri in catalog.json("partitions")["items"]]
+    items = pa.concat_tables(tables, promote_options="permissive")
+    vocabulary = Vocabulary(graph.table("item_ids").column("item_id").combine_chunks())
+    newest = np.full(len(vocabulary), -1, dtype=np.int64)
+    newest[vocabulary.rows(items.column("item_id"))] = np.arange(items.num_rows)  # the later assignment wins
+    return items.take(pa.array(newest))
+
+
+def item_labels(items: pa.Table, label_category: str) -> pa.Table:
+    """What people read of each item: item_id, title, category, image_url; null where the data has none."""
+    categories = sorted(name for name in items.column_names if name.startswith("categorical."))
+    preferred = f"categorical.{label_category or 'category'}"
+    category = preferred if preferred in categories else next(iter(categories), None)
+
+    def text(column: str | None) -> pa.ChunkedArray:
+        if column is None or column not in items.column_names:
+            return pa.chunked_array([pa.nulls(items.num_rows, pa.string())])
+        return items.column(column).cast(pa.string())
+
+    return pa.table(
+        {
+            "item_id": items.column("item_id"),
+            "title": text("title"),
+            "category": text(category),
+            "image_url": text("image_url"),
+        }
+    )

@@ -1,0 +1,90 @@
+"""What is prepared for a day: the versions that training and publication of that day start from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pinsage.store import Version
+from tasks.build_catalog import delivered_days
+from tasks.days import add_days, check_day
+from tasks.session import Session
+from tasks.validate import is_validated
+
+CODE_VERSION = 1
+MAX_GROUPS = 8
+TABLES = ("items", "saves", "engagements")
+
+
+class NotPreparedError(LookupError):
+    """A day was asked for whose graph, features and neighborhoods were not made yet."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Catalog, graph, features and neighborhoods as of one day."""
+
+    day: str
+    catalog: Version
+    graph: Version
+    features: Version
+    neighborhoods: Version
+
+
+def record_prepared(
+    session: Session, day: str, catalog: Version, graph: Version, features: Version, neighborhoods: Version
+) -> Version:
+    """Commit which versions belong to ``day`` and point the reference ``prepared/<day>`` to them."""
+    inputs = [catalog, graph, features, neighborhoods]
+    with session.store.write("prepared", partition=day, inputs=inputs, config={}, code_version=CODE_VERSION) as out:
+        if not out.is_committed:
+            out.write_json("versions", {version.dataset: version.uri for version in inputs})
+    session.store.ref(f"prepared/{day}").point_to(out.version.uri)
+    return out.version
+
+
+def open_prepared(session: Session, day: str) -> Prepared:
+    """Open what ``prepared/<day>`` points to.
+
+    Raises:
+        NotPreparedError: Nothing was prepared for the day; the message lists the days that are.
+    """
+    version = session.store.referenced(f"prepared/{check_day(day)}")
+    if version is None:
+        known = session.store.ref_names("prepared")
+        raise NotPreparedError(
+            f"day {day} is not prepared; prepared days: {', '.join(known[-5:]) or 'none'}; "
+            f"run `pinsage run prepare --day {day}` or trigger pinsage_prepare for it"
+        )
+    uris = version.json("versions")
+    return Prepared(day=day, **{dataset: session.store.version(uri) for dataset, uri in uris.items()})
+
+
+def as_of_day(session: Session, day: str) -> str:
+    """The day whose prepared versions a model for ``day`` trains on.
+
+    Timed data: ``evaluation.holdout_days`` earlier, so that the pairs of the days after it are unseen. Untimed data:
+    the day itself, whose boards are split.
+
+    Raises:
+        ValueError: No saves were delivered up to the day.
+    """
+    days = delivered_days(session, "saves", check_day(day))
+    if not days:
+        raise ValueError(f"day {day}: no raw/saves up to it within the lookback; ingest data or choose another day")
+    head = session.store.referenced(f"raw/saves/{days[-1]}")
+    assert head is not None, "a delivered day has a version in force"
+    return add_days(day, -session.config.evaluation.holdout_days) if head.facts["timed"] else day
+
+
+def days_to_validate(session: Session, day: str) -> list[list[str]]:
+    """Group the delivered, not yet validated days that a run for ``day`` reads; at most `MAX_GROUPS` groups."""
+    missing = sorted(
+        {
+            known
+            for table in TABLES
+            for known in delivered_days(session, table, day)
+            if not is_validated(session, table, known)
+        }
+    )
+    size = max(1, -(-len(missing) // MAX_GROUPS))
+    return [missing[start : start + size] for start in range(0, len(missing), size)]
