@@ -1,0 +1,50 @@
+"""The evaluation of a day as people read it: one row per method."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from pinsage.store import Version
+from tasks.days import check_day
+from tasks.session import Session
+
+
+def metrics_of_day(session: Session, day: str) -> dict[str, Any]:
+    """The metrics of the champion when it was trained for ``day``, else of the newest evaluation of that day.
+
+    Raises:
+        LookupError: Nothing was evaluated for the day; the message lists the days that were.
+    """
+    versions = session.store.versions("evaluation", check_day(day))
+    if not versions:
+        known = session.store.partitions("evaluation")
+        raise LookupError(f"day {day} has no evaluation; evaluated days: {', '.join(known) or 'none'}")
+    head = session.store.ref("champion").head()
+
+    def is_of_champion(version: Version) -> bool:
+        return head is not None and any(used.uri == head.uri for used in version.inputs)
+
+    chosen = max(versions, key=lambda version: (is_of_champion(version), version.fingerprint))
+    metrics: dict[str, Any] = chosen.json("metrics")
+    return {"version": chosen.uri, **metrics}
+
+
+def evaluation_table(metrics: dict[str, Any]) -> Table:
+    """PinSage and every baseline, with the pool's size; the best of each column is bold."""
+    methods: dict[str, dict[str, Any]] = metrics["methods"]
+    names = [name for name in methods["pinsage"] if name != "interval"]
+    table = Table(title=f"{metrics['num_queries']:,} queries against {metrics['pool_size']:,} items")
+    table.add_column("method")
+    for name in names:
+        table.add_column(name, justify="right")
+    best = {name: max((each.get(name) or 0.0) for each in methods.values()) for name in names}
+    for method, values in methods.items():
+        cells = []
+        for name in names:
+            value = values.get(name)
+            shown = "-" if value is None else f"{value:.4f}"
+            cells.append(f"[bold]{shown}[/]" if value is not None and value == best[name] else shown)
+        table.add_row(method, *cells)
+    return table
