@@ -7,8 +7,12 @@ import os
 import structlog
 
 from pinsage.graph.bipartite import BipartiteGraph
-from pinsage.store import Version
+from pinsage.stage_configs import ResourceConfig
+from pinsage.store import Store, Version, Writer
+from pinsage.store.writer import WriteSpec
+from pinsage.walks.config import WalkConfig
 from pinsage.walks.importance import importance_neighborhoods
+from tasks.dask_cluster import map_chunks
 from tasks.session import Session
 
 CODE_VERSION = 1
@@ -33,17 +37,41 @@ def sample_neighborhoods(session: Session, graph: Version) -> Version:
     ) as out:
         if out.is_committed:
             return out.version
-        saves = open_graph(graph)
-        threads = resources.threads or os.cpu_count() or 1
-        for rows in out.missing_rows(
-            ["neighbors", "importances"], num_rows=saves.num_items, chunk_rows=resources.chunk_rows
-        ):
-            neighbors, importances = importance_neighborhoods(saves, rows, config, threads=threads)
-            out.write_array("neighbors", neighbors, rows=rows)
-            out.write_array("importances", importances, rows=rows)
-        out.facts.update(num_items=saves.num_items, top_t=config.top_t)
-    log.info("sample_neighborhoods", version=out.version.uri, num_items=saves.num_items, **out.version.measurements)
+        names, num_items = ["neighbors", "importances"], graph.array("item_offsets").shape[0] - 1
+        missing = list(out.missing_rows(names, num_rows=num_items, chunk_rows=resources.chunk_rows))
+        map_chunks(
+            sample_chunk,
+            missing,
+            session.store.root,
+            graph.uri,
+            out.spec,
+            config,
+            kernel_threads(resources, len(missing)),
+            resources=resources,
+            name="sample_neighborhoods",
+        )
+        left = list(out.missing_rows(names, num_rows=num_items, chunk_rows=resources.chunk_rows))
+        assert not left, f"chunks that no worker wrote: {left}"
+        out.facts.update(num_items=num_items, top_t=config.top_t)
+    log.info("sample_neighborhoods", version=out.version.uri, num_items=num_items, **out.version.measurements)
     return out.version
+
+
+def sample_chunk(rows: range, root: str, graph_uri: str, spec: WriteSpec, config: WalkConfig, threads: int) -> None:
+    """Write the neighborhoods of some rows: what a Dask worker does."""
+    store = Store.open(root)
+    out = Writer.resume(store, spec)
+    neighbors, importances = importance_neighborhoods(
+        open_graph(store.version(graph_uri)), rows, config, threads=threads
+    )
+    out.write_array("neighbors", neighbors, rows=rows)
+    out.write_array("importances", importances, rows=rows)
+
+
+def kernel_threads(resources: ResourceConfig, num_chunks: int) -> int:
+    """Threads of a kernel: all cores for a chunk computed alone, one for each of many chunks on workers."""
+    alone = num_chunks <= 1 or resources.workers == 1
+    return (resources.threads or os.cpu_count() or 1) if alone and resources.dask_address is None else 1
 
 
 def open_graph(graph: Version) -> BipartiteGraph:

@@ -23,9 +23,11 @@ RUN = """
 import sys
 from tasks.sample_neighborhoods import sample_neighborhoods
 from tasks.session import Session
-session = Session.open(sys.argv[1], {"resources.chunk_rows": 4096})
+session = Session.open(sys.argv[1], {"resources.chunk_rows": 4096, "resources.workers": int(sys.argv[3])})
 sample_neighborhoods(session, session.store.version(sys.argv[2]))
 """
+
+GUARDED = "if __name__ == '__main__':\n" + "\n".join("    " + line for line in RUN.strip().splitlines())
 
 
 def planted_graph(session: Session) -> Version:
@@ -72,7 +74,7 @@ def test_killed_stage_goes_on_from_its_finished_chunks(tmp_path: Path, failpoint
     session = Session.open(str(tmp_path / "store"), {"resources.chunk_rows": 4096})
     graph = planted_graph(session)
     killed = subprocess.run(
-        [sys.executable, "-c", RUN, str(tmp_path / "store"), graph.uri],
+        [sys.executable, "-c", RUN, str(tmp_path / "store"), graph.uri, "1"],
         env={**os.environ, "PINSAGE_FAILPOINT": failpoint},
         cwd=PROJECT,
         check=False,
@@ -84,3 +86,21 @@ def test_killed_stage_goes_on_from_its_finished_chunks(tmp_path: Path, failpoint
     made = sample_neighborhoods(session, graph)
     assert made.content_digest == expected.content_digest
     assert set(records) <= {info.key for info in session.store.objects.walk("neighborhoods")}
+
+
+def test_killed_worker_costs_its_chunk_and_nothing_else(tmp_path: Path) -> None:
+    calm = Session.open(str(tmp_path / "calm"))
+    expected = sample_neighborhoods(calm, planted_graph(calm))
+    session = Session.open(str(tmp_path / "store"), {"resources.chunk_rows": 4096})
+    graph = planted_graph(session)
+    # Every worker process dies after its third file; three chunks of two files need at least one such death.
+    subprocess.run(
+        [sys.executable, "-c", GUARDED, str(tmp_path / "store"), graph.uri, "2"],
+        env={**os.environ, "PINSAGE_FAILPOINT": "chunk.after_data:3"},
+        cwd=PROJECT,
+        check=True,
+    )
+    made = sample_neighborhoods(session, graph)
+    assert made.content_digest == expected.content_digest
+    data = [info.key for info in session.store.objects.walk("neighborhoods") if "/data/" in info.key]
+    assert len(data) > 6, "six files, and an orphan of the killed worker"
