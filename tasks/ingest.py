@@ -1,0 +1,276 @@
+"""The stage that brings the user's files into the store, partitioned by day.
+
+Everything is read, converted and spilled by day first; nothing is written to the store before all of it was found
+good. A day that is delivered again replaces the earlier delivery of that day; the earlier version stays in the log.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import structlog
+
+from pinsage.stable_hash import combine, hash_ids, uniform
+from schemas.columns import CATEGORICAL, NUMERIC, SPLITS, TIME, VECTOR, id_type
+from tasks import ingest_columns as columns
+from tasks.days import check_day
+from tasks.ingest_columns import IngestError, require_columns
+from tasks.ingest_files import DaySpill, file_schema, ids_are_integers, read_batches
+from tasks.ingest_mapping import IngestMapping
+from tasks.session import Session
+
+CODE_VERSION = 1
+MAX_GAP_DAYS = 4_000
+SPLIT_BOUNDS = (0.7, 0.8)  # train, tune, test: 70/10/20 (Ying et al. 2018, section 4.1)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class TableSummary:
+    """What was taken of one table: rows, days, and the days whose version in force changed."""
+
+    table: str
+    num_rows: int
+    num_days: int
+    first_day: str
+    last_day: str
+    num_changed_days: int
+
+
+@dataclass(frozen=True)
+class IngestSummary:
+    """What an ingestion brought, table by table."""
+
+    tables: tuple[TableSummary, ...]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """One file: which columns hold ids, and which (if any) the time."""
+
+    table: str
+    path: Path
+    id_columns: dict[str, str]
+    time_column: str | None
+    schema: pa.Schema
+
+
+def ingest(
+    session: Session,
+    *,
+    items: Path | None,
+    saves: Path | None,
+    engagements: Path | None = None,
+    mapping: IngestMapping | None = None,
+    day: str | None = None,
+) -> IngestSummary:
+    """Read the files and commit their rows as ``raw/<table>`` partitions by UTC day.
+
+    Args:
+        session: The store.
+        items: Parquet file or folder, or CSV.
+        saves: The same.
+        engagements: The same; optional.
+        mapping: Which columns play which part.
+        day: The day of rows that have no timestamp column.
+
+    Raises:
+        IngestError: Something is wrong with the files; nothing was written.
+    """
+    mapping = mapping or IngestMapping()
+    sources = _sources(items, saves, engagements, mapping)
+    if not sources:
+        raise IngestError("nothing to ingest: give --items and --saves, or --demo")
+    if day is not None:
+        check_day(day)
+    kinds = _id_kinds(session, sources, mapping)
+    with tempfile.TemporaryDirectory(prefix="pinsage-ingest-") as folder:
+        spills = {}
+        for source in sorted(
+            sources, key=lambda each: each.table == "items"
+        ):  # items last: they follow the saves' days
+            spill = DaySpill(Path(folder) / source.table)
+            _spill(source, spill, mapping, kinds, _default_day(session, source, day, spills))
+            spills[source.table] = spill
+        timed = {source.table: source.time_column is not None for source in sources}
+        summaries = [_commit(session, name, spills[name], timed[name], kinds) for name in sorted(spills)]
+    return IngestSummary(tuple(summaries))
+
+
+def _sources(items: Path | None, saves: Path | None, engagements: Path | None, mapping: IngestMapping) -> list[_Source]:
+    found = []
+    if items is not None:
+        found.append(_source("items", items, {"item_id": mapping.item_id}, mapping.item_timestamp, None))
+        named = [*mapping.vectors.values(), *mapping.categorical, *mapping.numeric]
+        named += [name for name in (mapping.title, mapping.text, mapping.image_url) if name]
+        require_columns(f"items {items}", named, found[0].schema.names)
+    if saves is not None:
+        ids = {"board_id": mapping.board_id, "item_id": mapping.item_id}
+        found.append(_source("saves", saves, ids, mapping.timestamp, "saved_at"))
+    if engagements is not None:
+        ids = {"query_id": mapping.query_id, "item_id": mapping.item_id}
+        found.append(_source("engagements", engagements, ids, mapping.engagement_timestamp, "engaged_at"))
+    return found
+
+
+def _source(table: str, path: Path, ids: dict[str, str], time: str | None, default_time: str | None) -> _Source:
+    schema = file_schema(path)
+    if time is None and default_time in schema.names:
+        time = default_time
+    require_columns(f"{table} {path}", [*ids.values(), *([time] if time else [])], schema.names)
+    return _Source(table, path, ids, time, schema)
+
+
+def _id_kinds(session: Session, sources: list[_Source], mapping: IngestMapping) -> dict[str, pa.DataType]:
+    """Types of ``item_id`` (queries are items, too) and ``board_id``: one each, across files and earlier deliveries."""
+    kinds = {}
+    for kind, names in (("item_id", ("item_id", "query_id")), ("board_id", ("board_id",))):
+        integers = [
+            ids_are_integers(source.path, column)
+            for source in sources
+            for name, column in source.id_columns.items()
+            if name in names
+        ]
+        chosen = "int64" if all(integers) and mapping.id_type != "string" else "string"
+        if mapping.id_type == "int64" and chosen == "string" and kind == "item_id":
+            raise IngestError("--id-type int64: some item ids are no integers; use --id-type string or auto")
+        earlier = _stored_kind(session, "items" if kind == "item_id" else "saves", kind)
+        if earlier == "int64" and chosen == "string":
+            raise IngestError(
+                f"{kind}: these files hold text, but the store {session.store.root} holds integers; "
+                "deliver integers, or ingest into another root"
+            )
+        kinds[kind] = id_type(earlier or chosen)
+    kinds["query_id"] = kinds["item_id"]
+    return kinds
+
+
+def _stored_kind(session: Session, table: str, kind: str) -> str | None:
+    days = session.store.ref_names(f"raw/{table}")
+    version = session.store.referenced(f"raw/{table}/{days[-1]}") if days else None
+    return None if version is None else str(version.facts["id_type" if kind == "item_id" else "board_id_type"])
+
+
+def _default_day(session: Session, source: _Source, day: str | None, spills: dict[str, DaySpill]) -> str | None:
+    """The day of rows without a time: the given one; for items the earliest day of the saves."""
+    if source.time_column is not None:
+        return None
+    if day is not None:
+        return day
+    if source.table == "items":
+        if "saves" in spills and spills["saves"].num_rows:
+            return columns.day_name(min(spills["saves"].num_rows))
+        delivered = session.store.ref_names("raw/saves")
+        if delivered:
+            return delivered[0]
+    raise IngestError(
+        f"{source.table} {source.path}: no column with times was named, so its day is unknown; "
+        f"name it (--timestamp COLUMN) or give --day YYYY-MM-DD; its columns are: {', '.join(source.schema.names)}"
+    )
+
+
+def _spill(
+    source: _Source, spill: DaySpill, mapping: IngestMapping, kinds: dict[str, pa.DataType], default_day: str | None
+) -> None:
+    wanted = list(dict.fromkeys([*source.id_columns.values(), *_other_columns(source, mapping)]))
+    if source.time_column is not None and source.time_column not in wanted:
+        wanted.append(source.time_column)
+    row = 0
+    for batch in read_batches(source.path, wanted, list(source.id_columns.values())):
+        if source.time_column is None:
+            times = None
+            days = np.full(batch.num_rows, (np.datetime64(str(default_day)) - np.datetime64("1970-01-01")).astype(int))
+        else:
+            what = f"{source.table} {source.path}: column {source.time_column}"
+            times = columns.as_times(batch.column(source.time_column), mapping.timestamp_unit, what)
+            if times.null_count:
+                first = row + int(np.flatnonzero(times.is_null().to_numpy())[0])
+                raise IngestError(
+                    f"{what}: row {first} has no time (and {times.null_count - 1} more nearby); expected one in every "
+                    "row: remove or repair these rows, nothing was written"
+                )
+            days = columns.day_numbers(times).to_numpy()
+        spill.add(_converted(source, batch, times, mapping, kinds), days)
+        row += batch.num_rows
+    if row == 0:
+        raise IngestError(f"{source.table} {source.path}: the file has no rows; nothing was written")
+
+
+def _other_columns(source: _Source, mapping: IngestMapping) -> list[str]:
+    if source.table != "items":
+        return []
+    people = [_people_column(source, mapping, name) for name in ("title", "text", "image_url")]
+    return [name for name in people if name] + [*mapping.vectors.values(), *mapping.categorical, *mapping.numeric]
+
+
+def _people_column(source: _Source, mapping: IngestMapping, name: str) -> str | None:
+    return getattr(mapping, name) or (name if name in source.schema.names else None)
+
+
+def _converted(
+    source: _Source,
+    batch: pa.Table,
+    times: pa.ChunkedArray | None,
+    mapping: IngestMapping,
+    kinds: dict[str, pa.DataType],
+) -> pa.Table:
+    made = {name: columns.as_ids(batch.column(column), kinds[name]) for name, column in source.id_columns.items()}
+    if source.table != "items":
+        made["saved_at" if source.table == "saves" else "engaged_at"] = (
+            pa.nulls(batch.num_rows, TIME) if times is None else times
+        )
+        boards = made["board_id" if source.table == "saves" else "query_id"]
+        made["split"] = pa.nulls(batch.num_rows, pa.string()) if times is not None else _split(boards, mapping)
+        return pa.table(made)
+    for name in ("title", "text", "image_url"):
+        column = _people_column(source, mapping, name)
+        made[name] = pa.nulls(batch.num_rows, pa.string()) if column is None else columns.as_text(batch.column(column))
+    what = f"items {source.path}: column"
+    for name, column in sorted(mapping.vectors.items()):
+        made[VECTOR + name] = columns.as_vectors(batch.column(column), f"{what} {column}")
+    for column in sorted(mapping.categorical):
+        made[CATEGORICAL + column] = columns.as_text(batch.column(column))
+    for column in sorted(mapping.numeric):
+        made[NUMERIC + column] = columns.as_numbers(batch.column(column), f"{what} {column}")
+    return pa.table(made)
+
+
+def _split(ids: pa.ChunkedArray, mapping: IngestMapping) -> pa.Array:
+    """Train, tune or test by the hash of the board, so that a board's saves stay together."""
+    filled = pc.fill_null(ids, -1 if pa.types.is_integer(ids.type) else "")
+    shares = uniform(combine(mapping.split_seed, hash_ids(filled)))
+    return pa.array(np.asarray(SPLITS)[np.searchsorted(SPLIT_BOUNDS, shares, side="right")].tolist(), pa.string())
+
+
+def _commit(session: Session, table: str, spill: DaySpill, timed: bool, kinds: dict[str, pa.DataType]) -> TableSummary:
+    days = sorted(spill.num_rows)
+    if timed and table != "items" and days[-1] - days[0] <= MAX_GAP_DAYS:
+        # Days without rows inside a delivery are delivered and empty, which is not the same as missing.
+        days = list(range(days[0], days[-1] + 1))
+    changed = 0
+    assert spill.schema is not None, "a spill has rows"
+    for number in days:
+        day = columns.day_name(number)
+        facts = {"timed": timed, "id_type": str(kinds["item_id"]), "board_id_type": str(kinds["board_id"])}
+        config = {"rows_sha256": spill.digest(number), **facts}
+        with session.store.write(
+            f"raw/{table}", partition=day, inputs=[], config=config, code_version=CODE_VERSION
+        ) as out:
+            if not out.is_committed:
+                out.write_table(table, spill.batches(number), spill.schema)
+                out.facts.update(num_rows=spill.num_rows.get(number, 0), **facts)
+        reference = session.store.ref(f"raw/{table}/{day}")
+        head = reference.head()
+        if head is None or head.uri != out.version.uri:
+            reference.point_to(out.version.uri)
+            changed += 1
+    num_rows = sum(spill.num_rows.values())
+    summary = TableSummary(table, num_rows, len(days), columns.day_name(days[0]), columns.day_name(days[-1]), changed)
+    log.info("ingest", **vars(summary))
+    return summary

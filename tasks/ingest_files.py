@@ -1,0 +1,143 @@
+"""Reading the user's Parquet and CSV files batch by batch, and spilling rows by day: memory stays bounded."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.dataset as pads
+
+from tasks.ingest_columns import IngestError
+
+BATCH_ROWS = 131_072
+_INTEGER = r"^(0|-?[1-9][0-9]{0,17})$"
+
+
+def file_schema(path: Path) -> pa.Schema:
+    """The columns of a Parquet file or folder, or of a CSV file.
+
+    Raises:
+        IngestError: There is no such file, or it can't be read as Parquet or CSV.
+    """
+    if not path.exists():
+        raise IngestError(f"{path}: no such file; expected a Parquet file or folder, or a CSV file")
+    try:
+        return pacsv.open_csv(path).schema if _is_csv(path) else pads.dataset(path, format="parquet").schema
+    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
+        raise IngestError(f"{path}: can't be read as {'CSV' if _is_csv(path) else 'Parquet'}: {error}") from None
+
+
+def read_batches(path: Path, columns: list[str], ids: list[str]) -> Iterator[pa.Table]:
+    """The columns, batch by batch; id columns of CSV files as text."""
+    try:
+        if _is_csv(path):
+            options = pacsv.ConvertOptions(
+                include_columns=columns, column_types=dict.fromkeys(ids, pa.string()), strings_can_be_null=True
+            )
+            for batch in pacsv.open_csv(path, convert_options=options):
+                yield pa.Table.from_batches([batch])
+        else:
+            for batch in pads.dataset(path, format="parquet").to_batches(columns=columns, batch_size=BATCH_ROWS):
+                yield pa.Table.from_batches([batch])
+    except (pa.ArrowInvalid, OSError) as error:
+        raise IngestError(f"{path}: {error}; nothing was written") from None
+
+
+def ids_are_integers(path: Path, column: str) -> bool:
+    """Whether every id of the column is an integer; in CSV files without leading zeros, so that text round-trips."""
+    if not _is_csv(path):
+        kind = file_schema(path).field(column).type
+        return bool(pa.types.is_integer(kind))
+    for table in read_batches(path, [column], [column]):
+        matches = pc.match_substring_regex(table.column(column).drop_null(), _INTEGER)
+        if not pc.all(matches, min_count=0).as_py():
+            return False
+    return True
+
+
+def _is_csv(path: Path) -> bool:
+    return re.search(r"\.csv(\.gz)?$", path.name.lower()) is not None
+
+
+class DaySpill:
+    """Rows of one table by day, in a temporary folder; the rows of a day keep their order.
+
+    Args:
+        folder: An empty folder of its own.
+        buffer_bytes: Rows are written out when this much is held.
+    """
+
+    def __init__(self, folder: Path, buffer_bytes: int = 64 * 2**20) -> None:
+        self._folder = folder
+        self._limit = buffer_bytes
+        self._held: dict[int, list[pa.Table]] = {}
+        self._held_bytes = 0
+        self.num_rows: dict[int, int] = {}
+        self.schema: pa.Schema | None = None
+        folder.mkdir(parents=True)
+
+    def add(self, table: pa.Table, days: np.ndarray) -> None:
+        """Take rows; ``days`` int [num_rows] is the day number of each."""
+        self.schema = self.schema or table.schema
+        order = np.argsort(days, kind="stable")
+        ordered = table if (np.diff(days) >= 0).all() else table.take(pa.array(order))
+        distinct, starts = np.unique(days[order], return_index=True)
+        for day, start, stop in zip(distinct.tolist(), starts, [*starts[1:], len(days)], strict=True):
+            self._held.setdefault(day, []).append(ordered.slice(start, stop - start))
+            self.num_rows[day] = self.num_rows.get(day, 0) + int(stop - start)
+        self._held_bytes += table.nbytes
+        if self._held_bytes >= self._limit:
+            self._write_out()
+
+    def _write_out(self) -> None:
+        for day, tables in self._held.items():
+            folder = self._folder / str(day)
+            folder.mkdir(exist_ok=True)
+            path = folder / f"{len(list(folder.iterdir())):06d}.arrow"
+            with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, tables[0].schema) as writer:
+                for table in tables:
+                    writer.write_table(table)
+        self._held, self._held_bytes = {}, 0
+
+    def batches(self, day: int) -> Iterator[pa.RecordBatch]:
+        """The rows of a day in batches of fixed size, whatever the batches were that they came in."""
+        waiting: list[pa.Table] = []
+        num_waiting = 0
+        for piece in self._pieces(day):
+            waiting.append(piece)
+            num_waiting += piece.num_rows
+            while num_waiting >= BATCH_ROWS:
+                joined = pa.concat_tables(waiting)
+                yield _one_batch(joined.slice(0, BATCH_ROWS))
+                waiting, num_waiting = [joined.slice(BATCH_ROWS)], num_waiting - BATCH_ROWS
+        if num_waiting:
+            yield _one_batch(pa.concat_tables(waiting))
+
+    def _pieces(self, day: int) -> Iterator[pa.Table]:
+        folder = self._folder / str(day)
+        for path in sorted(folder.iterdir()) if folder.exists() else []:
+            with pa.ipc.open_file(pa.memory_map(str(path))) as reader:
+                for number in range(reader.num_record_batches):
+                    yield pa.Table.from_batches([reader.get_batch(number)])
+        yield from self._held.get(day, [])
+
+    def digest(self, day: int) -> str:
+        """SHA-256 of the rows of a day, independent of the batches that they came in."""
+        hashed = hashlib.sha256()
+        for batch in self.batches(day):
+            hashed.update(batch.schema.remove_metadata().serialize())
+            hashed.update(batch.serialize())
+        return hashed.hexdigest()
+
+
+def _one_batch(table: pa.Table) -> pa.RecordBatch:
+    # A copy of its own: slices would serialise the bytes of the buffers that they were cut from.
+    whole = table.take(pa.array(np.arange(table.num_rows))).combine_chunks()
+    batches = whole.to_batches()
+    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
