@@ -1,0 +1,37 @@
+"""Items: what is recommended, with the columns that people read and those that become features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from schemas.rules import SCHEMA_RULE, Rule, share_rules, volume_rules
+
+KEY = ("item_id",)
+IDS = ("item_id",)
+ITEM_IDS = ()
+TIME_COLUMN = None
+REASONS = {
+    "null_key": "item_id is null",
+    "long_id": "the id is longer than allowed",
+    "wrong_vector": "a feature vector has another width than the others, or numbers that are not finite",
+    "infinite_number": "a numeric column is infinite",
+    "duplicate": "repeats the item_id of an earlier row",
+}
+
+
+def schema(id_type: pa.DataType, board_id_type: pa.DataType) -> pa.Schema:
+    """Fixed columns; ``vector.<name>``, ``categorical.<name>`` and ``numeric.<name>`` come on top."""
+    del board_id_type
+    return pa.schema([("item_id", id_type), ("title", pa.string()), ("text", pa.string()), ("image_url", pa.string())])
+
+
+def rules(limits: Mapping[str, float]) -> list[Rule]:
+    """What a day of items must satisfy; the number of new items varies too much for a volume rule."""
+    return [
+        SCHEMA_RULE,
+        *(rule for rule in volume_rules(limits) if rule.measure == "num_rows"),
+        Rule("num_width_changes", "vector columns whose width differs from earlier days", high=0),
+        *share_rules(REASONS, limits),
+    ]

@@ -1,0 +1,38 @@
+"""Saves: the edges of the graph. One row says that ``item_id`` was saved to ``board_id`` at ``saved_at``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from schemas.columns import TIME
+from schemas.rules import SCHEMA_RULE, Rule, share_rules, volume_rules
+
+KEY = ("board_id", "item_id", "saved_at")
+IDS = ("board_id", "item_id")
+ITEM_IDS = ("item_id",)
+TIME_COLUMN = "saved_at"
+REASONS = {
+    "null_key": "board_id or item_id is null",
+    "long_id": "an id is longer than allowed",
+    "wrong_time": "saved_at is null or outside the partition's day",
+    "unknown_item": "no items partition up to the day holds the item",
+    "duplicate": "repeats board_id, item_id and saved_at of an earlier row",
+}
+
+
+def schema(id_type: pa.DataType, board_id_type: pa.DataType) -> pa.Schema:
+    """Columns: saved_at in microseconds UTC, null when untimed; split train, tune or test when untimed, else null."""
+    return pa.schema([("board_id", board_id_type), ("item_id", id_type), ("saved_at", TIME), ("split", pa.string())])
+
+
+def rules(limits: Mapping[str, float]) -> list[Rule]:
+    """What a day of saves must satisfy."""
+    return [
+        SCHEMA_RULE,
+        *volume_rules(limits),
+        *share_rules(REASONS, limits),
+        Rule("max_board_share", "share of the day's saves on one board", high=limits["max_board_share"]),
+        Rule("max_item_share", "share of the day's saves of one item", high=limits["max_item_share"]),
+    ]

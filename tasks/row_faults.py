@@ -1,0 +1,106 @@
+"""Which rows of a raw partition are faulty, and why: Arrow kernels, one boolean mask per reason."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pinsage.stage_configs import ValidationConfig
+from schemas.columns import NUMERIC, VECTOR
+
+
+def row_faults(
+    table: pa.Table,
+    schema: ModuleType,
+    day: str,
+    timed: bool,
+    known_items: pa.Array | None,
+    widths: dict[str, int],
+    config: ValidationConfig,
+) -> dict[str, np.ndarray]:
+    """Reason -> bool [num_rows], the reasons in the schema's order; a row may have several.
+
+    Args:
+        table: The raw rows.
+        schema: Module of `schemas` that describes the table.
+        day: The partition's day.
+        timed: Whether rows must have a time inside the day.
+        known_items: Ids of the items up to the day; None for the items themselves.
+        widths: Expected width of each vector column.
+        config: Longest id, treatment of zero vectors.
+    """
+    masks = {reason: np.zeros(table.num_rows, dtype=bool) for reason in schema.REASONS}
+    for name in schema.IDS:
+        column = table.column(name)
+        masks["null_key"] |= _bools(pc.is_null(column))
+        if pa.types.is_string(column.type):
+            masks["long_id"] |= _bools(pc.greater(pc.binary_length(column), config.max_id_bytes))
+    if schema.TIME_COLUMN is not None and timed:
+        times = table.column(schema.TIME_COLUMN)
+        same_day = pc.equal(times.cast(pa.date32()).cast(pa.int32()), _day_number(day))
+        masks["wrong_time"] |= ~_bools(same_day)
+    if known_items is not None:
+        for name in schema.ITEM_IDS:
+            column = table.column(name)
+            masks["unknown_item"] |= _bools(pc.is_valid(column)) & ~_bools(pc.is_in(column, value_set=known_items))
+    if "wrong_vector" in masks:
+        for name, width in widths.items():
+            masks["wrong_vector"] |= wrong_vectors(table.column(VECTOR + name), width)
+        for name in table.column_names:
+            if name.startswith(NUMERIC):
+                masks["infinite_number"] |= _bools(pc.is_inf(table.column(name)))
+    if "duplicate" in masks:
+        fine = ~np.logical_or.reduce(list(masks.values()))
+        masks["duplicate"][fine] = repeats(table.filter(pa.array(fine)).select(list(schema.KEY)))
+    return masks
+
+
+def wrong_vectors(column: pa.ChunkedArray, width: int) -> np.ndarray:
+    """Rows whose vector has another width, nulls inside, or numbers that are not finite; a null vector is none."""
+    lists = column.combine_chunks()
+    lengths = pc.fill_null(pc.list_value_length(lists), width).to_numpy(zero_copy_only=False)
+    wrong = np.asarray(lengths != width)
+    values, parents = pc.list_flatten(lists), pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
+    bad = ~np.isfinite(pc.fill_null(values, float("nan")).to_numpy(zero_copy_only=False))
+    wrong[parents[bad]] = True
+    return wrong
+
+
+def common_width(column: pa.ChunkedArray) -> int | None:
+    """The width that most vectors have; None when there is no vector."""
+    counts = pc.list_value_length(column.drop_null()).value_counts().to_pylist()
+    return None if not counts else int(max(counts, key=lambda each: (each["counts"], -each["values"]))["values"])
+
+
+def clean_vectors(table: pa.Table, widths: dict[str, int], config: ValidationConfig) -> pa.Table:
+    """Vector columns as fixed-size lists; zero vectors become null where they count as no vector."""
+    for name, width in widths.items():
+        position = table.column_names.index(VECTOR + name)
+        lists = table.column(position).combine_chunks()
+        valid = lists.is_valid().to_numpy(zero_copy_only=False)
+        matrix = np.zeros((len(lists), width), dtype=np.float32)
+        matrix[valid] = pc.list_flatten(lists).to_numpy(zero_copy_only=False).reshape(-1, width)
+        empty = ~matrix.any(axis=1) if config.accept_zero_vectors else np.zeros(len(lists), dtype=bool)
+        fixed = pa.FixedSizeListArray.from_arrays(pa.array(matrix.reshape(-1)), width, mask=pa.array(~valid | empty))
+        table = table.set_column(position, VECTOR + name, fixed)
+    return table
+
+
+def repeats(keys: pa.Table) -> np.ndarray:
+    """Rows whose key occurred in an earlier row, bool [num_rows]."""
+    if not keys.num_rows:
+        return np.zeros(0, dtype=bool)
+    frame = keys.to_pandas(strings_to_categorical=False)
+    return np.asarray(frame.duplicated(keep="first"))
+
+
+def _bools(values: Any) -> np.ndarray:
+    return np.asarray(pc.fill_null(values, False).to_numpy())
+
+
+def _day_number(day: str) -> int:
+    return int((np.datetime64(day) - np.datetime64("1970-01-01")).astype(int))
