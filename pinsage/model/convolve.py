@@ -44,7 +44,7 @@ class PinSageConv(MessagePassing):
 
     def forward(self, h: Tensor, edge_index: Tensor, importance: Tensor) -> Tensor:
         """Convolve over any edges."""
-        projected = functional.relu(self.neighbor(h))
+        projected = self.project(h)
         pooled = self.propagate(edge_index, x=projected, importance=importance)
         return self._combine(h, pooled)
 
@@ -63,9 +63,26 @@ class PinSageConv(MessagePassing):
         Returns:
             (M, O).
         """
-        projected = functional.relu(self.neighbor(h))
-        pooled = functional.embedding_bag(neighbors.clamp(min=0), projected, per_sample_weights=importances, mode="sum")
-        return self._combine(h[: len(neighbors)], pooled)
+        return self.pool(h[: len(neighbors)], self.project(h), neighbors.clamp(min=0), importances)
+
+    def project(self, h: Tensor) -> Tensor:
+        """ReLU(Q h + q), (N, H)."""
+        return functional.relu(self.neighbor(h))
+
+    def pool(self, h: Tensor, projected: Tensor, neighbors: Tensor, importances: Tensor) -> Tensor:
+        """Pool projections and combine them with the nodes' own representations.
+
+        Args:
+            h: (M, I) representations of the nodes.
+            projected: (N, H) projections to look up.
+            neighbors: (M, T) rows of ``projected``; any row where the importance is 0.
+            importances: (M, T).
+
+        Returns:
+            (M, O).
+        """
+        pooled = functional.embedding_bag(neighbors, projected, per_sample_weights=importances, mode="sum")
+        return self._combine(h, pooled)
 
     def _combine(self, h: Tensor, pooled: Tensor) -> Tensor:
         return functional.normalize(functional.relu(self.update_node(torch.cat([h, pooled], dim=-1))), dim=-1)
