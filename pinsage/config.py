@@ -16,9 +16,11 @@ from pinsage.evaluation.config import EvaluationConfig
 from pinsage.features.config import FeatureConfig
 from pinsage.graph.config import GraphConfig
 from pinsage.index.config import IndexConfig
+from pinsage.model.config import ModelConfig
 from pinsage.pairs.config import PairConfig
 from pinsage.stage_configs import PromotionConfig, PublishConfig, ResourceConfig, ValidationConfig
-from pinsage.walks.config import WalkConfig
+from pinsage.training.config import TrainingConfig
+from pinsage.walks.config import HardNegativeConfig, WalkConfig
 
 CONFIG_FILE_VARIABLE = "PINSAGE_CONFIG"
 
@@ -39,6 +41,9 @@ class PinSageConfig(BaseSettings):
     features: FeatureConfig = FeatureConfig()
     walks: WalkConfig = WalkConfig()
     pairs: PairConfig = PairConfig()
+    hard_negatives: HardNegativeConfig = HardNegativeConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     promotion: PromotionConfig = PromotionConfig()
     index: IndexConfig = IndexConfig()

@@ -1,0 +1,33 @@
+"""Settings of the training (Ying et al. 2018, sections 3.3 and 4.1)."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+
+class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
+    """How long, on what and by which loss the model learns."""
+
+    loss: Literal["softmax", "max_margin"] = Field(
+        default="softmax",
+        description="softmax over the positive, shared and hard negatives, or the max-margin loss of the paper.",
+    )
+    margin: float = Field(default=0.1, gt=0, le=10, description="Margin of the max-margin loss, in cosine.")
+    epochs: int = Field(
+        default=5, ge=1, le=1000, description="Epochs; epoch n adds n - 1 hard negatives per pair (the curriculum)."
+    )
+    epoch_steps: int = Field(
+        default=80, ge=1, le=1_000_000, description="Steps of an epoch; pairs are drawn at random."
+    )
+    batch_pairs: int = Field(default=2048, ge=1, le=1_000_000, description="Pairs of a step.")
+    shared_negatives: int = Field(
+        default=2000, ge=1, le=1_000_000, description="Uniform negatives of a step, shared by all its pairs."
+    )
+    max_hard_negatives: int = Field(default=5, ge=0, le=64, description="Most hard negatives of a pair; 5 in epoch 6.")
+    learning_rate: float = Field(default=0.004, gt=0, le=10, description="Rate after the warm-up of the first epoch.")
+    decay: float = Field(default=0.7, gt=0, le=1, description="Factor of the rate for every later epoch.")
+    tune_queries: int = Field(default=2000, ge=1, le=1_000_000, description="Tuning pairs ranked after every epoch.")
+    checkpoint_steps: int = Field(
+        default=80, ge=1, le=1_000_000, description="Steps between checkpoints that a killed training resumes from."
+    )
+    seed: int = Field(default=3, ge=0, le=2**31 - 1, description="Seed of weights, pairs and negatives.")

@@ -1,0 +1,38 @@
+"""Losses over one positive, shared negatives and hard negatives.
+
+Shapes: ``B`` pairs, ``S`` shared negatives, ``X`` hard negatives of a pair.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def max_margin_loss(
+    positive_B: Tensor, negative_BS: Tensor, masked_BS: Tensor, hard_BX: Tensor, margin: float
+) -> Tensor:
+    """Mean of max(0, z_q z_n - z_q z_i + margin) over pairs and negatives (equation 1).
+
+    Args:
+        positive_B: Scores of the positives.
+        negative_BS: Scores of the shared negatives.
+        masked_BS: Where a shared negative is a positive of the query, and does not count.
+        hard_BX: Scores of the hard negatives, -inf for padding.
+        margin: Margin, in units of the scores.
+    """
+    scores = torch.cat([negative_BS.masked_fill(masked_BS, -torch.inf), hard_BX], dim=1)
+    counted = scores > -torch.inf
+    violations = functional.relu(scores.masked_fill(~counted, 0.0) - positive_B[:, None] + margin) * counted
+    return violations.sum() / counted.sum().clamp(min=1)
+
+
+def softmax_loss(positive_B: Tensor, negative_BS: Tensor, masked_BS: Tensor, hard_BX: Tensor) -> Tensor:
+    """Mean of -log softmax of the positive among itself and its negatives.
+
+    The shared negatives are uniform, so their logQ correction is one constant for all and drops out. Arguments as in
+    `max_margin_loss`.
+    """
+    logits = torch.cat([positive_B[:, None], negative_BS.masked_fill(masked_BS, -torch.inf), hard_BX], dim=1)
+    return (torch.logsumexp(logits, dim=1) - positive_B).mean()

@@ -1,0 +1,177 @@
+"""Minibatches: a step's pairs and negatives, and the re-indexed subgraph that they reach (algorithm 2).
+
+Everything is a function of (seed, step), so a resumed training draws what an undisturbed one would have drawn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor
+
+from pinsage.model.pinsage import Block
+from pinsage.training.config import TrainingConfig
+from pinsage.training.schedule import num_hard_negatives
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a training reads; arrays may be memory mapped.
+
+    Attributes:
+        features: float32 [num_items, F].
+        neighbors: int32 [num_items, T], -1 for padding.
+        importances: float32 [num_items, T].
+        log_degrees: float32 [num_items].
+        pairs: int32 [n, 2], (query row, item row).
+        hard_queries: int32 [q], ascending query rows that have hard negatives.
+        hard_pools: int32 [q, P], their pools, -1 for padding.
+    """
+
+    features: np.ndarray
+    neighbors: np.ndarray
+    importances: np.ndarray
+    log_degrees: np.ndarray
+    pairs: np.ndarray
+    hard_queries: np.ndarray
+    hard_pools: np.ndarray
+
+    @property
+    def num_items(self) -> int:
+        """Items in the catalogue."""
+        return len(self.features)
+
+
+@dataclass(frozen=True)
+class Minibatch:
+    """One step. Positions are among the embedded nodes; ``hard`` is -1 for padding."""
+
+    features: Tensor
+    blocks: list[Block]
+    log_degrees: Tensor
+    query: Tensor
+    item: Tensor
+    shared: Tensor
+    masked: Tensor
+    hard: Tensor
+
+
+class MinibatchBuilder:
+    """Builds the minibatch of any step.
+
+    Args:
+        data: Features, neighborhoods and pairs.
+        config: Sizes and seed.
+        num_layers: K.
+    """
+
+    def __init__(self, data: TrainingData, config: TrainingConfig, num_layers: int) -> None:
+        self._data, self._config, self._num_layers = data, config, num_layers
+        order = np.lexsort((data.pairs[:, 1], data.pairs[:, 0]))
+        self._positives = np.ascontiguousarray(data.pairs[order, 1])
+        counts = np.bincount(data.pairs[:, 0], minlength=data.num_items)
+        self._positive_offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+    def build(self, step: int) -> Minibatch:
+        """The minibatch of ``step``, counted from 0."""
+        data, config = self._data, self._config
+        rng = np.random.default_rng((config.seed, step))
+        drawn = data.pairs[rng.integers(len(data.pairs), size=config.batch_pairs)]
+        shared = rng.integers(data.num_items, size=config.shared_negatives).astype(np.int32)
+        hard = self._hard_negatives(rng, drawn[:, 0], num_hard_negatives(step, config))
+        masked = np.zeros((len(drawn), len(shared)), np.bool_)
+        mask_positives(drawn, shared, self._positive_offsets, self._positives, masked)
+        rows = np.unique(np.concatenate([drawn.ravel(), shared, hard[hard >= 0]]))
+        position = np.full(data.num_items, -1, np.int32)
+        blocks: list[Block] = []
+        nodes = rows.astype(np.int32)
+        for _ in range(self._num_layers):
+            around, weights = data.neighbors[nodes], data.importances[nodes]
+            relabelled, nodes_below = reach(nodes, around, position)
+            blocks.insert(0, Block(torch.from_numpy(relabelled), torch.from_numpy(weights)))
+            nodes = nodes_below
+        place = np.full(data.num_items, -1, np.int64)
+        place[rows] = np.arange(len(rows))
+        return Minibatch(
+            features=torch.from_numpy(data.features[nodes]),
+            blocks=blocks,
+            log_degrees=torch.from_numpy(data.log_degrees[rows]),
+            query=torch.from_numpy(place[drawn[:, 0]]),
+            item=torch.from_numpy(place[drawn[:, 1]]),
+            shared=torch.from_numpy(place[shared]),
+            masked=torch.from_numpy(masked),
+            hard=torch.from_numpy(np.where(hard >= 0, place[np.maximum(hard, 0)], -1)),
+        )
+
+    def _hard_negatives(self, rng: np.random.Generator, queries: np.ndarray, num: int) -> np.ndarray:
+        pools, known = self._data.hard_pools, self._data.hard_queries
+        if num == 0 or len(known) == 0:
+            return np.zeros((len(queries), 0), np.int64)
+        found = np.minimum(np.searchsorted(known, queries), len(known) - 1)
+        picks = rng.integers(pools.shape[1], size=(len(queries), num))
+        drawn = pools[found[:, None], picks].astype(np.int64)
+        drawn[known[found] != queries] = -1
+        return drawn
+
+
+@njit(nogil=True, cache=True)
+def reach(nodes: np.ndarray, neighbors: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Relabel neighborhoods to positions among the nodes of the layer below, in order of first appearance.
+
+    Args:
+        nodes: int32 [M] item rows, distinct.
+        neighbors: int32 [M, T] item rows, -1 for padding.
+        position: int32 [num_items] scratch filled with -1; it is left filled with -1.
+
+    Returns:
+        int64 [M, T] positions, -1 for padding; int32 [N] item rows of the layer below, which begin with ``nodes``.
+    """
+    num_rows, top_t = neighbors.shape
+    below = np.empty(num_rows * (top_t + 1), np.int32)
+    below[:num_rows] = nodes
+    for row in range(num_rows):
+        position[nodes[row]] = row
+    found = num_rows
+    relabelled = np.empty((num_rows, top_t), np.int64)
+    for row in range(num_rows):
+        for place in range(top_t):
+            item = neighbors[row, place]
+            if item < 0:
+                relabelled[row, place] = -1
+                continue
+            if position[item] < 0:
+                position[item] = found
+                below[found] = item
+                found += 1
+            relabelled[row, place] = position[item]
+    for place in range(found):
+        position[below[place]] = -1
+    return relabelled, below[:found].copy()
+
+
+@njit(nogil=True, cache=True)
+def mask_positives(
+    pairs: np.ndarray, shared: np.ndarray, offsets: np.ndarray, positives: np.ndarray, masked: np.ndarray
+) -> None:
+    """Mark shared negatives that are the query itself or one of its positives in training.
+
+    Args:
+        pairs: int32 [B, 2].
+        shared: int32 [S] item rows.
+        offsets: int64 [num_items + 1] into ``positives``, by query row.
+        positives: int32 [n], ascending within a query.
+        masked: Output bool [B, S], given as False.
+    """
+    order = np.argsort(shared)
+    ranked = shared[order]
+    for row in range(len(pairs)):
+        query = pairs[row, 0]
+        for place in range(offsets[query] - 1, offsets[query + 1]):
+            item = query if place < offsets[query] else positives[place]
+            column = np.searchsorted(ranked, item)
+            while column < len(ranked) and ranked[column] == item:
+                masked[row, order[column]] = True
+                column += 1
