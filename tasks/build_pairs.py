@@ -1,0 +1,155 @@
+"""The stages that make positive pairs: those trained on, up to the as-of day, and those held out, after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import structlog
+
+from pinsage.graph.vocabulary import Vocabulary
+from pinsage.pairs.consecutive import consecutive_pairs
+from pinsage.pairs.split import is_tune_pair
+from pinsage.stable_hash import combine, hash_ids
+from pinsage.store import Version
+from tasks.build_catalog import delivered_days
+from tasks.days import add_days
+from tasks.prepared import Prepared
+from tasks.session import Session
+from tasks.validate import validated_version
+
+CODE_VERSION = 1
+MICROSECONDS_PER_DAY = 86_400_000_000
+
+log = structlog.get_logger()
+
+
+def build_pairs(session: Session, day: str, as_of: Prepared) -> Version:
+    """Pairs of the days in (A - window, A], where A is the as-of day; untimed: of the splits train and tune.
+
+    Args:
+        session: Store and configuration (``pairs``).
+        day: The day that the model is for; the partition.
+        as_of: What is prepared as of A.
+
+    Returns:
+        The committed version of ``pairs``: arrays ``train`` and ``tune`` int32 [n, 2] of (query row, item row) in the
+        row order of the as-of graph.
+    """
+    store, config = session.store, session.config.pairs
+    with store.write(
+        "pairs", partition=day, inputs=[as_of.catalog, as_of.graph], config=config, code_version=CODE_VERSION
+    ) as out:
+        if out.is_committed:
+            return out.version
+        vocabulary = item_vocabulary(as_of.graph)
+        timed = bool(as_of.catalog.facts["timed"])
+        first = add_days(as_of.day, 1 - config.window_days) if timed else ""
+        listed = as_of.catalog.json("partitions")
+        tables = {
+            name: [store.version(uri) for uri in listed[name] if uri.split("/")[-2] >= first]
+            for name in ("saves", "engagements")
+        }
+        if timed:
+            pairs, _ = pairs_of(session, tables["saves"], tables["engagements"], None, vocabulary)
+            hashes = hash_ids(vocabulary.ids)
+            tuned = is_tune_pair(hashes[pairs[:, 0]], hashes[pairs[:, 1]], share=config.tune_share, seed=config.seed)
+            train, tune = pairs[~tuned], pairs[tuned]
+        else:
+            train, _ = pairs_of(session, tables["saves"], tables["engagements"], "train", vocabulary)
+            tune, _ = pairs_of(session, tables["saves"], tables["engagements"], "tune", vocabulary)
+        if not len(train):
+            raise ValueError(
+                f"pairs {day}: no board has two items within the {config.window_days} days up to {as_of.day}; "
+                "widen pairs.window_days, or ingest saves in which boards hold several items"
+            )
+        out.write_array("train", train)
+        out.write_array("tune", tune)
+        out.facts.update(num_train=len(train), num_tune=len(tune), as_of_day=as_of.day)
+    log.info("build_pairs", version=out.version.uri, **out.version.facts)
+    return out.version
+
+
+def build_holdout_pairs(session: Session, day: str, as_of: Prepared) -> Version:
+    """Pairs of the days in (A, D], which the model for D has not seen; untimed: of the split test.
+
+    Returns:
+        The committed version of ``holdout_pairs``: arrays ``pairs`` int32 [n, 2], -1 for items that the as-of graph
+        does not hold, and ``boards`` uint64 [n], a word for each pair's board.
+    """
+    store, config = session.store, session.config.pairs
+    timed = bool(as_of.catalog.facts["timed"])
+    if timed:
+        tables = {
+            name: [
+                validated_version(session, name, known)
+                for known in delivered_days(session, name, day)
+                if known > as_of.day
+            ]
+            for name in ("saves", "engagements")
+        }
+    else:
+        listed = as_of.catalog.json("partitions")
+        tables = {name: [store.version(uri) for uri in listed[name]] for name in ("saves", "engagements")}
+    inputs = [as_of.graph, *tables["saves"], *tables["engagements"]]
+    with store.write("holdout_pairs", partition=day, inputs=inputs, config=config, code_version=CODE_VERSION) as out:
+        if out.is_committed:
+            return out.version
+        vocabulary = item_vocabulary(as_of.graph)
+        pairs, boards = pairs_of(session, tables["saves"], tables["engagements"], None if timed else "test", vocabulary)
+        out.write_array("pairs", pairs)
+        out.write_array("boards", boards)
+        unknown = int((pairs < 0).any(axis=1).sum())
+        out.facts.update(num_pairs=len(pairs), num_unknown=unknown, as_of_day=as_of.day)
+    log.info("build_holdout_pairs", version=out.version.uri, **out.version.facts)
+    return out.version
+
+
+def item_vocabulary(graph: Version) -> Vocabulary:
+    """The graph's items in row order."""
+    return Vocabulary(graph.table("item_ids").column("item_id").combine_chunks())
+
+
+def pairs_of(
+    session: Session,
+    saves: Sequence[Version],
+    engagements: Sequence[Version],
+    split: str | None,
+    vocabulary: Vocabulary,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs as rows, int32 [n, 2] (-1 = unknown item), and a word for the board (or query) of each, uint64 [n].
+
+    Logged engagements where there are any (or the config asks for them), consecutive saves else.
+    """
+    config = session.config.pairs
+    logged = config.source == "engagements" or (config.source == "auto" and len(engagements) > 0)
+    columns = ["query_id", "item_id", "split"] if logged else ["board_id", "item_id", "saved_at", "split"]
+    tables = [
+        version.table("engagements" if logged else "saves", columns) for version in (engagements if logged else saves)
+    ]
+    if not tables:
+        return np.zeros((0, 2), np.int32), np.zeros(0, np.uint64)
+    table = pa.concat_tables(tables)
+    if split is not None:
+        table = table.filter(pc.equal(table.column("split"), split))
+    item_rows = vocabulary.rows(table.column("item_id")).astype(np.int32)
+    if logged:
+        pairs = np.stack([vocabulary.rows(table.column("query_id")).astype(np.int32), item_rows], axis=1)
+        words = hash_ids(table.column("query_id"))
+        kept = pairs[:, 0] != pairs[:, 1]
+        order = np.lexsort((pairs[kept, 1], pairs[kept, 0], words[kept]))
+        return pairs[kept][order], words[kept][order]
+    boards = hash_ids(table.column("board_id"))
+    times = pc.fill_null(table.column("saved_at").cast(pa.int64()), 0).to_numpy()
+    found = consecutive_pairs(
+        boards,
+        hash_ids(table.column("item_id")),
+        times,
+        seed=config.seed,
+        chains=config.chains,
+        max_gap=int(config.max_gap_days * MICROSECONDS_PER_DAY),
+        max_pairs_per_board=config.max_pairs_per_board,
+    )
+    return np.stack([item_rows[found.query], item_rows[found.item]], axis=1), combine(0, boards[found.item])
