@@ -55,6 +55,40 @@ def featurize_items(session: Session, catalog: Version, graph: Version) -> Versi
     return out.version
 
 
+def encode_with(session: Session, catalog: Version, graph: Version, fitted: Version) -> Version:
+    """Encode the items of a graph with the encoder of other features: a model understands only its own basis.
+
+    Args:
+        session: Store and configuration.
+        catalog: Where the items' partitions are.
+        graph: Row order and degrees.
+        fitted: The ``features`` that the model was trained on.
+
+    Returns:
+        ``fitted`` itself for the graph it was made of, else the committed version of ``model_features``.
+    """
+    if session.store.input_of(fitted, "graph").content_digest == graph.content_digest:
+        return fitted
+    with session.store.write(
+        "model_features",
+        partition=graph.partition,
+        inputs=[catalog, graph, fitted],
+        config={},
+        code_version=CODE_VERSION,
+    ) as out:
+        if out.is_committed:
+            return out.version
+        arrays = {name: fitted.array(name) for name in fitted.names() if name.startswith("text_")}
+        encoder = FeatureEncoder.from_state(fitted.json("encoder"), arrays)
+        items, degrees = items_in_row_order(session, catalog, graph), open_graph(graph).item_degrees()
+        for rows in out.missing_rows(
+            ["features"], num_rows=len(degrees), chunk_rows=session.config.resources.chunk_rows
+        ):
+            made, _ = encoder.encode(items.slice(rows.start, len(rows)), degrees[rows.start : rows.stop])
+            out.write_array("features", made, rows=rows)
+    return out.version
+
+
 def items_in_row_order(session: Session, catalog: Version, graph: Version) -> pa.Table:
     """The newest row of every item up to the catalog's day, in the graph's row order."""
     tables = [session.store.version(uri).table("items") for uri in catalog.json("partitions")["items"]]

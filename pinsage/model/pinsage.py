@@ -68,6 +68,11 @@ class PinSage(nn.Module):
         return {"in_width": self.in_width, "config": self.config.model_dump(mode="json")}
 
     @property
+    def layers(self) -> list[PinSageConv]:
+        """The convolutions, the one over features first."""
+        return [layer for layer in self.convolutions if isinstance(layer, PinSageConv)]
+
+    @property
     def metric(self) -> str:
         """How embeddings are compared: ``dot`` with a popularity term, else ``angular``."""
         return "dot" if self.config.popularity else "angular"
@@ -89,15 +94,15 @@ class PinSage(nn.Module):
             Unit vectors (M, D) and popularity terms (M,), zeros without such a term.
         """
         h = features
-        for convolution, block in zip(self.convolutions, blocks, strict=True):
+        for convolution, block in zip(self.layers, blocks, strict=True):
             h = convolution.convolve_fixed(h, block.neighbors, block.importances)
-        return self.head(h), self.popularity(h, log_degrees)
+        return self.head(h), self.popularity_terms(h, log_degrees)
 
     def head(self, h: Tensor) -> Tensor:
         """Unit vectors (M, D) of the last layer's output (M, H)."""
         return functional.normalize(self.head_output(functional.relu(self.head_hidden(h))), dim=-1)
 
-    def popularity(self, h: Tensor, log_degrees: Tensor) -> Tensor:
+    def popularity_terms(self, h: Tensor, log_degrees: Tensor) -> Tensor:
         """Popularity terms (M,)."""
         if not self.config.popularity:
             return torch.zeros(len(h))
@@ -111,5 +116,5 @@ class PinSage(nn.Module):
         vectors = self.head(h)
         if not self.config.popularity:
             return vectors
-        terms = self.config.temperature * self.popularity(h, log_degrees)
+        terms = self.config.temperature * self.popularity_terms(h, log_degrees)
         return torch.cat([vectors, terms[:, None]], dim=1)

@@ -88,7 +88,7 @@ def train(
             group["lr"] = rate
         loss = _loss(model, batch, config)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         if not torch.isfinite(loss):
             raise FloatingPointError(
@@ -117,7 +117,7 @@ def embed_all(model: PinSage, data: TrainingData) -> np.ndarray:
     """Embeddings of every item, layer by layer, float32 [num_items, D (+ 1)]."""
     h = data.features
     with torch.inference_mode():
-        for convolution in model.convolutions:
+        for convolution in model.layers:
             h = convolve(convolution, h, project(convolution, h), data.neighbors, data.importances)
         embedded: np.ndarray = model.embeddings(torch.from_numpy(h), torch.from_numpy(data.log_degrees)).numpy()
     return embedded
@@ -156,9 +156,10 @@ def _produce(builder: MinibatchBuilder, first: int, total: int) -> Iterator[tupl
     def put(entry: tuple[int, Minibatch | BaseException]) -> None:
         while not stopped.is_set():
             try:
-                return ready.put(entry, timeout=0.5)
+                ready.put(entry, timeout=0.5)
             except queue.Full:
                 continue
+            return
 
     def produce() -> None:
         try:

@@ -1,0 +1,129 @@
+"""``python -m tasks.training_process REQUEST``: the training itself, with checkpoints in the store."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import structlog
+import torch
+from safetensors.torch import load_file, save_file
+
+from pinsage.config import PinSageConfig
+from pinsage.model.layerwise import top_neighbors
+from pinsage.store import DamagedVersionError, Store, Version
+from pinsage.training.minibatch import TrainingData
+from pinsage.training.trainer import TrainingState, train
+from tasks.sample_neighborhoods import open_graph
+from tasks.session import Session
+from tasks.train_model import model_writer
+
+CHECKPOINTS = "checkpoints/model"
+PR_SET_PDEATHSIG = 1
+
+log = structlog.get_logger()
+
+
+def main(request: dict[str, Any]) -> None:
+    """Train, checkpoint by checkpoint, and commit the model."""
+    session = Session(Store.open(request["root"]), PinSageConfig(**request["config"]))
+    inputs = [session.store.version(uri) for uri in request["inputs"]]
+    torch.set_num_threads(session.config.resources.threads or os.cpu_count() or 1)
+    with model_writer(session, request["day"], inputs) as out:
+        if out.is_committed:
+            return
+        by_dataset = {version.dataset: version for version in inputs}
+        data = open_training_data(by_dataset, session.config)
+        resume = newest_checkpoint(session, request["day"], inputs)
+        if resume is not None:
+            log.info("training resumes", step=resume.step)
+        model, history = train(
+            data,
+            np.asarray(by_dataset["pairs"].array("tune")),
+            session.config.model,
+            session.config.training,
+            resume=resume,
+            on_checkpoint=lambda state: write_checkpoint(session, request["day"], inputs, state),
+            on_progress=lambda line: log.info("training step", **line),
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "weights.safetensors"
+            save_file({name: value.contiguous() for name, value in model.state_dict().items()}, path)
+            out.write_file("weights", path, ".safetensors")
+        out.write_json("architecture", model.architecture())
+        out.write_json("history", history)
+        out.facts.update(
+            as_of_day=by_dataset["graph"].partition,
+            num_pairs=len(data.pairs),
+            num_parameters=sum(parameter.numel() for parameter in model.parameters()),
+            metric=model.metric,
+            width=model.embedding_width,
+        )
+    log.info("train_model", version=out.version.uri, **out.version.facts, **out.version.measurements)
+
+
+def open_training_data(versions: dict[str, Version], config: PinSageConfig) -> TrainingData:
+    """Map what the training reads; the neighborhoods are cut to the model's T."""
+    neighborhoods = versions["neighborhoods"]
+    neighbors, importances = top_neighbors(
+        neighborhoods.array("neighbors"), neighborhoods.array("importances"), config.model.top_t
+    )
+    return TrainingData(
+        features=versions["features"].array("features"),
+        neighbors=neighbors,
+        importances=importances,
+        log_degrees=np.log1p(open_graph(versions["graph"]).item_degrees()).astype(np.float32),
+        pairs=np.asarray(versions["pairs"].array("train")),
+        hard_queries=np.asarray(versions["hard_negatives"].array("queries")),
+        hard_pools=np.asarray(versions["hard_negatives"].array("pools")),
+    )
+
+
+def write_checkpoint(session: Session, day: str, inputs: list[Version], state: TrainingState) -> None:
+    """Commit weights, moments and curves after ``state.step`` steps."""
+    with (
+        session.store.write(
+            CHECKPOINTS, partition=day, inputs=inputs, config=_checkpoint_config(session, state.step), code_version=1
+        ) as out,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        if not out.is_committed:
+            path = Path(folder) / "state.safetensors"
+            save_file({name: value.contiguous() for name, value in state.tensors.items()}, path)
+            out.write_file("state", path, ".safetensors")
+            out.write_json("history", state.history)
+
+
+def newest_checkpoint(session: Session, day: str, inputs: list[Version]) -> TrainingState | None:
+    """The newest valid checkpoint of exactly these inputs and this configuration."""
+    config = session.config.training
+    last = config.epochs * config.epoch_steps
+    for step in range(last - last % config.checkpoint_steps, 0, -config.checkpoint_steps):
+        try:
+            writer = session.store.write(
+                CHECKPOINTS, partition=day, inputs=inputs, config=_checkpoint_config(session, step), code_version=1
+            )
+        except DamagedVersionError as error:
+            log.warning("checkpoint skipped", step=step, reason=str(error))
+            continue
+        if writer.is_committed:
+            version = writer.version
+            return TrainingState(step, load_file(version.path("state")), version.json("history"))
+    return None
+
+
+def _checkpoint_config(session: Session, step: int) -> dict[str, Any]:
+    return {"model": session.config.model, "training": session.config.training, "step": step}
+
+
+if __name__ == "__main__":
+    # The kernel ends this process when the task that started it is killed.
+    ctypes.CDLL("libc.so.6", use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    main(json.loads(sys.argv[1]))
