@@ -67,8 +67,8 @@ def train_model(session: Session, day: str, as_of: Prepared, pairs: Version, har
             raise
     if process.returncode != 0:
         raise TrainingFailedError(
-            f"training for {day} ended with code {process.returncode}; finished checkpoints are kept and a retry resumes "
-            "from the newest; its last lines:\n" + "\n".join(lines)
+            f"training for {day} ended with code {process.returncode}; finished checkpoints are kept and a retry "
+            "resumes from the newest; its last lines:\n" + "\n".join(lines)
         )
     return model_writer(session, day, inputs).version
 

@@ -1,0 +1,83 @@
+"""The stage that makes a challenger the champion if it is better on the same pairs; only it moves ``champion``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from pinsage.store import Version
+from tasks.evaluate_model import evaluate_model
+from tasks.prepared import open_prepared
+from tasks.session import Session
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """The decision: whether ``model`` was promoted, or is the champion already, and why."""
+
+    promoted: bool
+    reason: str
+    model: str
+
+
+def promote_model(session: Session, evaluation: Version) -> Promotion:
+    """Hold the evaluated challenger against the champion, measured on the challenger's pairs.
+
+    A challenger for an earlier day than the champion's never replaces it: a backfill does not turn back the clock.
+
+    Args:
+        session: Store and configuration (``promotion``).
+        evaluation: Of the challenger.
+    """
+    store, config = session.store, session.config.promotion
+    challenger = store.input_of(evaluation, "model")
+    log_of_champions = store.ref("champion")
+    head = log_of_champions.head()
+    if head is not None and head.uri == challenger.uri:
+        return Promotion(False, "is the champion already", challenger.uri)
+    metrics = evaluation.json("metrics")
+    if head is None:
+        promoted, reason = _first(metrics, config.metric, config.first_model_content_factor)
+    else:
+        champion = store.version(head.uri)
+        if champion.partition > challenger.partition:
+            return Promotion(False, f"the champion is of {champion.partition}, a later day", challenger.uri)
+        if metrics["num_queries"] < config.min_queries:
+            reason = f"{metrics['num_queries']} queries are too few to decide, expected {config.min_queries}"
+            return Promotion(False, reason, challenger.uri)
+        as_of = open_prepared(session, str(metrics["as_of_day"]))
+        pairs, holdout_pairs = store.input_of(evaluation, "pairs"), store.input_of(evaluation, "holdout_pairs")
+        champion_evaluation = evaluate_model(session, evaluation.partition, as_of, champion, pairs, holdout_pairs)
+        promoted, reason = _better(metrics, champion_evaluation.json("metrics"), session)
+    if promoted:
+        number = 0 if head is None else head.number
+        log_of_champions.append(challenger.uri, after=number, details={"reason": reason, "evaluation": evaluation.uri})
+    log.info("promote_model", promoted=promoted, reason=reason, model=challenger.uri)
+    return Promotion(promoted, reason, challenger.uri)
+
+
+def _first(metrics: dict[str, Any], metric: str, factor: float) -> tuple[bool, str]:
+    got = metrics["methods"]["pinsage"][metric]
+    content = metrics["methods"].get("content", {}).get(metric)
+    if factor == 0 or content is None or got is None:
+        return True, "the first model"
+    shown = f"{metric} {got:.4f}, content {content:.4f}, expected at least {factor:g} times content"
+    return got >= factor * content, f"the first model: {shown}"
+
+
+def _better(challenger: dict[str, Any], champion: dict[str, Any], session: Session) -> tuple[bool, str]:
+    config = session.config.promotion
+    got, held = (each["methods"]["pinsage"][config.metric] or 0.0 for each in (challenger, champion))
+    shown = f"{config.metric} {got:.4f}, champion {held:.4f} on the same pairs"
+    if got < held * (1 + config.min_gain) or got == held:
+        return False, f"{shown}: no gain above {config.min_gain:g}"
+    few, few_held = (
+        each["slices"]["few_saves"]["methods"]["pinsage"][config.metric] or 0.0 for each in (challenger, champion)
+    )
+    if few < few_held * (1 - config.max_slice_loss):
+        return False, f"{shown}, but {few:.4f} against {few_held:.4f} where targets have few saves"
+    return True, shown
