@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +106,17 @@ def open_shard(path: Path, item_rows: np.ndarray, embeddings: np.ndarray, geomet
     return Shard(trees, item_rows)
 
 
+def popular_rows(embeddings: np.ndarray, rows: np.ndarray, geometry: Geometry, num_rows: int) -> np.ndarray:
+    """The rows with the highest popularity terms, int32 ascending; none without such a term.
+
+    Popular items are among the answers of nearly every query, from far away: trees, which look nearby, find them late.
+    """
+    if not geometry.popularity_dim:
+        return np.empty(0, dtype=np.int32)
+    terms = np.asarray(embeddings[rows, -1])
+    return np.sort(rows[np.lexsort((rows, -terms))[:num_rows]]).astype(np.int32)
+
+
 @dataclass(frozen=True)
 class ShardedIndex:
     """All shards of one index version, asked together; read-only, safe in threads.
@@ -115,12 +126,14 @@ class ShardedIndex:
         embeddings: float32 [num_items, width], for the exact scores of what the trees find.
         geometry: how the model scores.
         search_k: tree nodes inspected in each shard for one query.
+        head_rows: item rows scored for every query beside what the trees find (see `popular_rows`), ascending.
     """
 
     shards: tuple[Shard, ...]
     embeddings: np.ndarray
     geometry: Geometry
     search_k: int
+    head_rows: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int32))
 
     def search(
         self, query: np.ndarray, k: int, exclude: np.ndarray | None = None, search_k: int | None = None
@@ -148,7 +161,8 @@ class ShardedIndex:
             for shard in self.shards
         ]
         rows = np.concatenate([np.empty(0, dtype=np.int64), *found])
-        rows = np.sort(rows[~np.isin(rows, excluded)])
+        rows = np.union1d(rows, self.head_rows)
+        rows = rows[~np.isin(rows, excluded)]
         scores = self.geometry.scores(np.atleast_2d(query), self.embeddings[rows])[0]
         order = np.lexsort((rows, -scores))[:k]
         return rows[order], scores[order]

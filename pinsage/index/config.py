@@ -23,6 +23,12 @@ class IndexConfig(BaseModel, frozen=True, extra="forbid"):
     max_trees: int = Field(
         default=200, ge=1, le=4000, description="Trees are doubled up to this number to reach the recall."
     )
+    head_items: int = Field(
+        default=2000,
+        ge=0,
+        le=1_000_000,
+        description="Items with the highest popularity terms that are scored for every query beside the trees' finds.",
+    )
     recall_k: int = Field(
         default=50,
         ge=1,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pinsage.index.annoy_shards import ShardedIndex, build_shard_file, open_shard
+from pinsage.index.annoy_shards import ShardedIndex, build_shard_file, open_shard, popular_rows
 from pinsage.index.config import IndexConfig
 from pinsage.index.exact import exact_top_k, recall_at_k
 from pinsage.index.geometry import Geometry
@@ -140,13 +140,14 @@ def build_tuned_shard(
     """
     tune, _ = sample_queries(item_rows, config.num_queries, (config.seed, shard, 0))
     sample = exact_sample(embeddings, item_rows, tune, config.recall_k, geometry)
+    head = popular_rows(embeddings, item_rows, geometry, config.head_items)
     curve = Curve()
     num_trees = config.num_trees
     while True:
         path = folder / f"shard-{shard:03d}-{num_trees}.ann"
         build_shard_file(embeddings, item_rows, geometry, path, num_trees, config.seed + shard)
         opened = ShardedIndex(
-            (open_shard(path, item_rows, embeddings, geometry),), embeddings, geometry, config.recall_k
+            (open_shard(path, item_rows, embeddings, geometry),), embeddings, geometry, config.recall_k, head
         )
         about = {"num_trees": num_trees, "size_bytes": path.stat().st_size}
         search_k = choose_search_k(opened, sample, config, curve, about)
