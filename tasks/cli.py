@@ -149,12 +149,13 @@ def recommend(
     item: Annotated[str, typer.Argument(help="The query item's id.")],
     root: Root,
     k: Annotated[int, typer.Option("-k", min=1, max=10_000, help="Items wanted.")] = 10,
+    popularity: Annotated[float, typer.Option(min=0, max=10, help="0 = alike, 1 = most likely taken next.")] = 0.0,
     as_json: Json = False,
 ) -> None:
     """Recommend items for an item, from the published index."""
     from pinsage.serving.recommender import Recommender
 
-    found = Recommender(root).similar(item, k)
+    found = Recommender(root).similar(item, k, popularity)
     _print_items(f"for {item}", [asdict(each) for each in found], as_json)
 
 

@@ -16,6 +16,9 @@ from pinsage.serving.published import PublishedIndex, open_published
 from pinsage.store import Store
 
 
+SIMILAR = 0.0
+
+
 class NothingPublishedError(LookupError):
     """The store has no published index yet."""
 
@@ -62,28 +65,37 @@ class Recommender:
         self._published = self._open_head()
         return True
 
-    def similar(self, item_id: int | str, k: int = 10) -> list[Recommendation]:
+    def similar(self, item_id: int | str, k: int = 10, popularity: float = SIMILAR) -> list[Recommendation]:
         """The ``k`` best items for an item, itself left out, best first.
+
+        Args:
+            item_id: The query item.
+            k: Items wanted.
+            popularity: Weight of the learned popularity term: 0 asks what is alike, 1 (the score that the model is
+                trained and evaluated with) what is most likely taken next, which favours what everybody takes.
 
         Raises:
             UnknownItemError: The item is not in the published catalogue.
         """
-        return self.similar_to_all([item_id], k)
+        return self.similar_to_all([item_id], k, popularity=popularity)
 
-    def similar_to_all(self, item_ids: Sequence[int | str], k: int = 10, decay: float = 0.8) -> list[Recommendation]:
+    def similar_to_all(
+        self, item_ids: Sequence[int | str], k: int = 10, decay: float = 0.8, popularity: float = SIMILAR
+    ) -> list[Recommendation]:
         """The ``k`` best items for several items, such as a person's recent ones.
 
         Args:
             item_ids: The newest first.
             k: Items wanted.
             decay: Weight of each older item relative to the one before it.
+            popularity: As for `similar`.
         """
         published = self._published
         rows = np.array([_row(published, item_id) for item_id in item_ids], dtype=np.int64)
         if not len(rows):
             raise ValueError("similar_to_all: got no items, expected at least one")
         weights = decay ** np.arange(len(rows), dtype=np.float32)
-        vectors = published.index.geometry.queries(np.asarray(published.index.embeddings[rows]))
+        vectors = published.index.geometry.queries(np.asarray(published.index.embeddings[rows]), popularity)
         query = (weights[:, None] * vectors).sum(axis=0) / weights.sum()
         found, scores = published.index.search(query, k, exclude=rows)
         return [_recommendation(published, int(row), float(score)) for row, score in zip(found, scores, strict=True)]
