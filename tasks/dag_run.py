@@ -1,0 +1,85 @@
+"""What a DAG run is for and with which settings; knows Airflow's context only as a mapping, and does not import it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from pinsage.config import PinSageConfig, load_config
+from tasks.days import add_days, check_day
+
+ROOT_VARIABLE = "PINSAGE_ROOT"
+CRON_VARIABLE = "PINSAGE_CRON"
+PREPARED_ASSET = "pinsage://prepared"
+
+
+def form(*sections: str) -> dict[str, dict[str, Any]]:
+    """The fields of a trigger form: ``section.field`` -> JSON schema with ``default``, generated from the config.
+
+    Args:
+        *sections: Sections of `PinSageConfig`, in the order of the form.
+    """
+    defaults = load_config().model_dump(mode="json")
+    fields = {}
+    for section in sections:
+        owner = PinSageConfig.model_fields[section].annotation
+        assert owner is not None, "every section is a model"
+        for name, schema in owner.model_json_schema()["properties"].items():
+            kept = {key: value for key, value in schema.items() if key not in ("title", "default")}
+            fields[f"{section}.{name}"] = {
+                **kept,
+                "default": defaults[section][name],
+                "title": name.replace("_", " "),
+                "section": section.replace("_", " ").capitalize(),
+            }
+    return fields
+
+
+def run_day(context: Mapping[str, Any], days_after_key: int = 0) -> str:
+    """The day that a run is for: the form's, else the partition key, else the start of the data interval.
+
+    Args:
+        context: Airflow's task context.
+        days_after_key: Added to a partition key: 6 where the key is the Monday of a finished week.
+
+    Raises:
+        ValueError: None of them is given, or it is no day.
+    """
+    given = context["params"].get("day")
+    if given:
+        return check_day(str(given))
+    run = context.get("dag_run")
+    key = getattr(run, "partition_key", None)
+    if key:
+        return add_days(check_day(str(key)[:10]), days_after_key)
+    start = context.get("data_interval_start")
+    if start is not None:
+        return date(start.year, start.month, start.day).isoformat()
+    raise ValueError(
+        "this run has neither a day in its form nor a partition key: trigger it with the day it is for, "
+        'for instance {"day": "2026-03-01"}'
+    )
+
+
+def open_run(context: Mapping[str, Any], days_after_key: int = 0) -> tuple[Any, str]:
+    """The session of a run, with the settings of its form that differ from their defaults, and its day.
+
+    Raises:
+        ValueError: The store's root is not configured, or the day is unknown.
+    """
+    from tasks.session import Session
+
+    root = os.environ.get(ROOT_VARIABLE)
+    if not root:
+        raise ValueError(
+            f"{ROOT_VARIABLE} is not set; set it to the store's root, a folder or s3:// URL, for every worker"
+        )
+    defaults = load_config().model_dump(mode="json")
+    overrides = {}
+    for name, value in context["params"].items():
+        section, _, field = name.partition(".")
+        if field and defaults[section][field] != value:
+            overrides[name] = value
+    return Session.open(root, overrides), run_day(context, days_after_key)
