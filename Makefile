@@ -7,7 +7,7 @@ export ANNOY_COMPILER_ARGS ?= -O3,-ffast-math,-fno-associative-math,-fpermissive
 # Great Expectations and the CLI stay silent on the network.
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help setup test check lock clean
+.PHONY: help setup demo demo-up test check lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,12 @@ setup: .venv/ready ## Build .venv from the locked requirements
 	$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
+
+demo: setup ## Run a year of real shop data through Airflow, to recommendations
+	$(BIN)/python -m tasks.demo
+
+demo-up: setup ## Keep Airflow of the demo running until Ctrl-C
+	$(BIN)/python -m tasks.demo --up
 
 test: setup ## Run the tests
 	$(BIN)/pytest

@@ -75,12 +75,7 @@ def _results(versions: list[Version]) -> tuple[pd.DataFrame, list[Rule]]:
     rules: dict[str, Rule] = {}
     for version in versions:
         results = version.json("results")
-        rows.append(
-            {
-                "day": version.partition,
-                **{name: float(each["got"]) if each["got"] is not None else None for name, each in results.items()},
-            }
-        )
+        rows.append({"day": version.partition, **{name: each["got"] for name, each in results.items()}})
         for name, each in results.items():
             rules[name] = Rule(name, "", *each["expected"])
-    return pd.DataFrame(rows).astype({name: "float64" for name in rules}), list(rules.values())
+    return pd.DataFrame(rows).astype(dict.fromkeys(rules, "float64")), list(rules.values())

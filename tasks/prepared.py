@@ -12,6 +12,7 @@ from tasks.validate import is_validated
 
 CODE_VERSION = 1
 MAX_GROUPS = 8
+MIN_GROUP_DAYS = 16  # below it, starting a task costs more than it does
 TABLES = ("items", "saves", "engagements")
 
 
@@ -86,5 +87,5 @@ def days_to_validate(session: Session, day: str) -> list[list[str]]:
             if not is_validated(session, table, known)
         }
     )
-    size = max(1, -(-len(missing) // MAX_GROUPS))
+    size = max(MIN_GROUP_DAYS, -(-len(missing) // MAX_GROUPS))
     return [missing[start : start + size] for start in range(0, len(missing), size)]

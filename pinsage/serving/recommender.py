@@ -15,7 +15,6 @@ import numpy as np
 from pinsage.serving.published import PublishedIndex, open_published
 from pinsage.store import Store
 
-
 SIMILAR = 0.0
 
 
@@ -112,6 +111,14 @@ class Recommender:
             if words and all(any(word.startswith(each) for word in words) for each in wanted):
                 found.append((-len(wanted) / max(len(words), len(wanted)), row))
         return [_recommendation(published, row, -score) for score, row in sorted(found)[:k]]
+
+    def most_popular(self, item_ids: Sequence[int | str]) -> Recommendation:
+        """The item with the highest popularity term; the first one where the model has no such term."""
+        published = self._published
+        rows = [_row(published, item_id) for item_id in item_ids]
+        terms = np.asarray(published.index.embeddings[rows, -1]) * published.index.geometry.popularity_dim
+        best = int(np.argmax(terms))
+        return _recommendation(published, rows[best], float(terms[best]))
 
     def _open_head(self) -> PublishedIndex:
         version = self._store.referenced("published")
