@@ -7,8 +7,17 @@ Runs when the seven days of a week are prepared, for the week's Sunday; trigger 
 import os
 from datetime import datetime, timedelta
 
-from airflow.sdk import Asset, Param, PartitionedAssetTimetable, RollupMapper, StartOfWeekMapper, WeekWindow
-from airflow.sdk import dag, get_current_context, task
+from airflow.sdk import (
+    Asset,
+    Param,
+    PartitionedAssetTimetable,
+    RollupMapper,
+    StartOfWeekMapper,
+    WeekWindow,
+    dag,
+    get_current_context,
+    task,
+)
 
 from tasks.dag_run import PREPARED_ASSET, form, open_run
 

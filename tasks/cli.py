@@ -1,10 +1,12 @@
 """The command line, a thin door over the stages: ``pinsage ingest | run | recommend | search | status | ...``."""
 
 import json
+import sys
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
 from pydantic import ValidationError
 from rich.console import Console
@@ -30,6 +32,8 @@ def main() -> None:
     from pinsage.config import ConfigError
     from pinsage.store import StoreError
 
+    # Standard output is for answers, JSON above all; what stages log goes beside it.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         app()
     except (

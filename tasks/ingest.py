@@ -91,7 +91,7 @@ def ingest(
         check_day(day)
     kinds = _id_kinds(session, sources, mapping)
     with tempfile.TemporaryDirectory(prefix="pinsage-ingest-") as folder:
-        spills = {}
+        spills: dict[str, DaySpill] = {}
         for source in sorted(
             sources, key=lambda each: each.table == "items"
         ):  # items last: they follow the saves' days

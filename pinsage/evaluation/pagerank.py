@@ -43,7 +43,7 @@ def pagerank_ranks(graph: BipartiteGraph, queries: Rows, positives: Rows, *, ite
             # The query itself scores -1; float32 sums leave the last digits open.
             higher = np.count_nonzero(column > target * (1 + 1e-5))
             tied = np.count_nonzero(column >= target * (1 - 1e-5)) - higher - 1
-            ranks[known[pair]] = mid_ranks(np.int64(higher), np.int64(tied))
+            ranks[known[pair]] = mid_ranks(np.asarray(higher), np.asarray(tied))
     return ranks
 
 

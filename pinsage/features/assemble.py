@@ -1,8 +1,9 @@
 """The input vector of an item: named blocks side by side, each normalised on its own (section 4.1).
 
 Blocks come in this order: every ``vector.<name>`` column, the text, every ``categorical.<name>`` column, the
-``numeric.<name>`` columns together, and last the logarithm of the item's degree. The encoder that was fitted as of one
-day encodes the items of later days in the same basis; a model understands no other one.
+``numeric.<name>`` columns together, and the logarithm of the item's degree. Where no column says anything about any
+item, a block of random signs by item id follows: pooled over neighborhoods they tell items apart. The encoder that was
+fitted as of one day encodes the items of later days in the same basis; a model understands no other one.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pinsage.features.categorical import CategoricalEncoder
 from pinsage.features.config import FeatureConfig
 from pinsage.features.numeric import NumericEncoder
 from pinsage.features.text import TextEncoder
+from pinsage.stable_hash import combine, hash_ids
 from pinsage.unit_rows import unit_rows
 
 FORMAT = 1
@@ -29,7 +31,7 @@ FORMAT = 1
 class Block:
     """Columns ``start`` (inclusive) to ``stop`` (exclusive) of the features.
 
-    ``kind`` is one of vector, text, categorical, numeric, log_degree.
+    ``kind`` is one of vector, text, categorical, numeric, log_degree, identity.
     """
 
     name: str
@@ -49,6 +51,7 @@ class FeatureEncoder:
         numeric_names: the numeric columns, sorted.
         numeric: their encoder.
         log_degree: encoder of the logarithm of 1 + degree.
+        identity_width: columns of the block of random signs by item id; 0 where items have columns of their own.
     """
 
     vectors: dict[str, int]
@@ -57,6 +60,7 @@ class FeatureEncoder:
     numeric_names: tuple[str, ...]
     numeric: NumericEncoder
     log_degree: NumericEncoder
+    identity_width: int = 0
 
     @classmethod
     def fit(cls, items: pa.Table, degrees: NDArray[np.integer[Any]], config: FeatureConfig) -> FeatureEncoder:
@@ -69,9 +73,12 @@ class FeatureEncoder:
         categorical = {name: _strings(items, f"categorical.{name}") for name in _names(items, "categorical")}
         numeric_names = tuple(_names(items, "numeric"))
         with_text = config.text == "always" or (config.text == "auto" and not vectors)
+        texts = item_texts(items) if with_text else []
+        has_columns = bool(vectors or categorical or numeric_names or any(texts))
         return cls(
             vectors=vectors,
-            text=TextEncoder.fit(item_texts(items), config) if with_text else None,
+            text=TextEncoder.fit(texts, config) if with_text and has_columns else None,
+            identity_width=0 if has_columns else config.identity_width,
             categorical={name: CategoricalEncoder.fit(cells, config) for name, cells in categorical.items()},
             numeric_names=numeric_names,
             numeric=NumericEncoder.fit(_numbers(items, numeric_names), config),
@@ -80,7 +87,7 @@ class FeatureEncoder:
 
     @property
     def blocks(self) -> list[Block]:
-        """The blocks in column order; the last one is the log degree."""
+        """The blocks in column order: what items bring, the log degree, random signs where they bring nothing."""
         widths = [(name, width, "vector") for name, width in self.vectors.items()]
         if self.text is not None:
             widths.append(("text", self.text.width, "text"))
@@ -88,6 +95,8 @@ class FeatureEncoder:
         if self.numeric.width:
             widths.append(("numeric", self.numeric.width, "numeric"))
         widths.append(("log_degree", 1, "log_degree"))
+        if self.identity_width:
+            widths.append(("identity", self.identity_width, "identity"))
         stops = np.cumsum([width for _, width, _ in widths])
         return [
             Block(name, int(stop) - width, int(stop), kind)
@@ -130,6 +139,8 @@ class FeatureEncoder:
         if self.numeric.width:
             parts.append(np.where(known[:, None], self.numeric.encode(numbers), np.float32(0)))
         parts.append(self.log_degree.encode(_log_degrees(degrees)))
+        if self.identity_width:
+            parts.append(random_signs(items.column("item_id"), self.identity_width))
         return np.concatenate(parts, axis=1, dtype=np.float32), known
 
     def _vectors(self, items: pa.Table, name: str, width: int) -> NDArray[np.float32]:
@@ -160,6 +171,7 @@ class FeatureEncoder:
             "numeric_names": list(self.numeric_names),
             "numeric": self.numeric.state(),
             "log_degree": self.log_degree.state(),
+            "identity_width": self.identity_width,
         }
         return document, {f"text_{name}": array for name, array in arrays.items()}
 
@@ -183,7 +195,16 @@ class FeatureEncoder:
             numeric_names=tuple(document["numeric_names"]),
             numeric=NumericEncoder.from_state(document["numeric"]),
             log_degree=NumericEncoder.from_state(document["log_degree"]),
+            identity_width=int(document["identity_width"]),
         )
+
+
+def random_signs(item_ids: pa.ChunkedArray, width: int) -> NDArray[np.float32]:
+    """Unit vectors of random signs, a function of the item id alone, float32 [n, width]."""
+    words = hash_ids(item_ids)
+    columns = [combine(column, words) >> np.uint64(63) for column in range(width)]
+    signs = np.stack(columns, axis=1).astype(np.float32) * 2 - 1
+    return signs / np.float32(np.sqrt(width))
 
 
 def item_texts(items: pa.Table) -> list[str]:

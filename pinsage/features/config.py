@@ -48,6 +48,9 @@ class FeatureConfig(BaseModel, frozen=True, extra="forbid"):
     numeric_clip: float = Field(
         default=4.0, gt=0, le=100, description="Standardised numbers are cut at this many standard deviations."
     )
+    identity_width: int = Field(
+        default=64, ge=1, le=4096, description="Random signs by item id, where items bring no column at all."
+    )
     label_category: str = Field(
         default="",
         description='Categorical column shown to people as the category; "" = one named "category", or the first.',

@@ -54,7 +54,7 @@ def file_digest(path: Path) -> str:
 
 def block_digests(array: np.ndarray) -> list[str]:
     """SHA-256 of every ``BLOCK_ROWS`` rows of an array (its first axis), in hex; the last block may be shorter."""
-    rows = np.ascontiguousarray(array).reshape(len(array), -1)
+    rows = np.ascontiguousarray(array)
     return [
         hashlib.sha256(rows[start : start + BLOCK_ROWS].tobytes()).hexdigest()
         for start in range(0, len(rows), BLOCK_ROWS)
