@@ -17,10 +17,10 @@ class HardNegativeConfig(BaseModel, frozen=True, extra="forbid"):
     """Items related to a query, but not as closely as its positives (Ying et al. 2018, section 3.3)."""
 
     band_low: float = Field(
-        default=0.02, gt=0, le=1e9, description="Best PageRank rank of the band; up to 1 a share of the catalogue."
+        default=0.02, gt=0, le=1e9, description="Best PageRank rank of the band; below 1 a share of the catalogue."
     )
     band_high: float = Field(
-        default=0.05, gt=0, le=1e9, description="Worst PageRank rank of the band; up to 1 a share of the catalogue."
+        default=0.05, gt=0, le=1e9, description="Worst PageRank rank of the band; below 1 a share of the catalogue."
     )
     num_walks: int = Field(default=3000, ge=1, le=10_000_000, description="Walks behind a query's PageRank.")
     walk_length: int = Field(default=6, ge=1, le=100, description="Most traversals item -> board -> item of a walk.")

@@ -25,7 +25,7 @@ def rank_band(config: HardNegativeConfig, num_items: int) -> tuple[int, int]:
         ValueError: The band ends before it begins.
     """
     low, high = (
-        max(1, round(bound * num_items)) if bound <= 1 else round(bound)
+        max(1, round(bound * num_items)) if bound < 1 else round(bound)
         for bound in (config.band_low, config.band_high)
     )
     if high < low:

@@ -1,0 +1,95 @@
+"""The DAG files: they parse without heavy imports, have the edges of the diagram and forms from the config."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from pinsage.config import load_config
+from tasks.dag_run import form, open_run, run_day
+
+PROJECT = Path(__file__).parents[2]
+
+PARSE = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag(sys.argv[1])
+print(json.dumps({
+    "errors": {str(key): str(value) for key, value in bag.import_errors.items()},
+    "edges": {name: sorted([up, down] for up, task in dag.task_dict.items() for down in task.downstream_task_ids)
+              for name, dag in bag.dags.items()},
+    "params": {name: sorted(dag.params) for name, dag in bag.dags.items()},
+    "heavy": [name for name in ("torch", "dask", "numba", "great_expectations", "pyarrow") if name in sys.modules],
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    home = tmp_path_factory.mktemp("airflow")
+    done = subprocess.run(
+        [sys.executable, "-c", PARSE, str(PROJECT / "dags")],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"},
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_dags_parse_without_heavy_imports(parsed: dict) -> None:
+    assert parsed["errors"] == {}
+    assert set(parsed["edges"]) == {"pinsage_prepare", "pinsage_train", "pinsage_publish"}
+    assert parsed["heavy"] == []
+
+
+def test_edges_are_those_of_the_diagram(parsed: dict) -> None:
+    prepare = parsed["edges"]["pinsage_prepare"]
+    for edge in (
+        ["validate", "build_catalog"],
+        ["build_graph", "sample_neighborhoods"],
+        ["sample_neighborhoods", "record_prepared"],
+    ):
+        assert edge in prepare
+    train = parsed["edges"]["pinsage_train"]
+    for edge in (
+        ["mine_hard_negatives", "train_model"],
+        ["train_model", "evaluate_model"],
+        ["evaluate_model", "promote_model"],
+    ):
+        assert edge in train
+    publish = parsed["edges"]["pinsage_publish"]
+    for edge in (["embed_items", "build_index"], ["build_index", "publish_index"], ["publish_index", "write_report"]):
+        assert edge in publish
+
+
+def test_forms_hold_every_field_of_their_sections(parsed: dict) -> None:
+    config = load_config().model_dump()
+    for section in ("validation", "graph", "features", "walks"):
+        for field in config[section]:
+            assert f"{section}.{field}" in parsed["params"]["pinsage_prepare"]
+    fields = form("walks")
+    assert fields["walks.top_t"]["default"] == config["walks"]["top_t"]
+    assert fields["walks.top_t"]["maximum"] == 1000
+
+
+def test_the_day_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keyed = SimpleNamespace(partition_key="2026-03-02")
+    assert run_day({"params": {"day": "2026-03-01"}, "dag_run": keyed}) == "2026-03-01"
+    assert run_day({"params": {}, "dag_run": keyed}, days_after_key=6) == "2026-03-08"
+    with pytest.raises(ValueError, match="trigger it with the day"):
+        run_day({"params": {"day": None}, "dag_run": SimpleNamespace(partition_key=None)})
+    with pytest.raises(ValueError, match="YYYY-MM-DD"):
+        run_day({"params": {"day": "2026-02-30"}})
+    monkeypatch.delenv("PINSAGE_ROOT", raising=False)
+    with pytest.raises(ValueError, match="PINSAGE_ROOT"):
+        open_run({"params": {"day": "2026-03-01"}})
+    monkeypatch.setenv("PINSAGE_ROOT", str(tmp_path))
+    session, day = open_run({"params": {"day": "2026-03-01", "walks.top_t": 7}})
+    assert (session.config.walks.top_t, day) == (7, "2026-03-01")
