@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import structlog
-import torch
 from safetensors.torch import load_file
 
-from pinsage.model.layerwise import convolve, project, top_neighbors
+from pinsage.model.layerwise import convolve, embed, project, top_neighbors
 from pinsage.model.pinsage import PinSage
 from pinsage.store import Version
 from tasks.featurize_items import encode_with
@@ -39,6 +38,8 @@ def embed_items(session: Session, prepared: Prepared, model: Version) -> Version
     network = open_model(model)
     features = encode_with(session, prepared.catalog, prepared.graph, session.store.input_of(model, "features"))
     inputs = [model, prepared.graph, prepared.features, prepared.neighborhoods]
+    if features.content_digest != prepared.features.content_digest:
+        inputs.append(features)
     with session.store.write(
         "embeddings", partition=prepared.day, inputs=inputs, config={}, code_version=CODE_VERSION
     ) as out:
@@ -71,9 +72,7 @@ def embed_items(session: Session, prepared: Prepared, model: Version) -> Version
         log_degrees = np.log1p(open_graph(prepared.graph).item_degrees()).astype(np.float32)
         for rows in out.missing_rows(["embeddings"], num_rows=len(h), chunk_rows=session.config.resources.chunk_rows):
             held = slice(rows.start, rows.stop)
-            with torch.inference_mode():
-                made = network.embeddings(torch.from_numpy(np.array(h[held])), torch.from_numpy(log_degrees[held]))
-            out.write_array("embeddings", made.numpy(), rows=rows)
+            out.write_array("embeddings", embed(network, h[held], log_degrees[held]), rows=rows)
         out.facts.update(
             num_items=len(h),
             width=network.embedding_width,

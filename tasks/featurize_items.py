@@ -65,9 +65,11 @@ def encode_with(session: Session, catalog: Version, graph: Version, fitted: Vers
         fitted: The ``features`` that the model was trained on.
 
     Returns:
-        ``fitted`` itself for the graph it was made of, else the committed version of ``model_features``.
+        ``fitted`` itself for the catalog and the graph that it was made of, else the committed version of
+        ``model_features``: array ``features`` float32 [num_items, width of ``fitted``].
     """
-    if session.store.input_of(fitted, "graph").content_digest == graph.content_digest:
+    made_of = {used.content_digest for used in fitted.inputs}
+    if {catalog.content_digest, graph.content_digest} <= made_of:
         return fitted
     with session.store.write(
         "model_features",

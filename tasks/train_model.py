@@ -7,6 +7,7 @@ CUDA cannot be used in a forked process and a training must not outlive a killed
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -16,7 +17,7 @@ from pinsage.store import Version, Writer
 from tasks.prepared import Prepared
 from tasks.session import Session
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 
 log = structlog.get_logger()
 
@@ -50,6 +51,7 @@ def train_model(session: Session, day: str, as_of: Prepared, pairs: Version, har
         "config": session.config.model_dump(mode="json"),
         "day": day,
         "inputs": [version.uri for version in inputs],
+        "parent": os.getpid(),
     }
     command = [sys.executable, "-m", "tasks.training_process", json.dumps(request)]
     lines: list[str] = []

@@ -18,12 +18,12 @@ from safetensors.torch import load_file, save_file
 
 from pinsage.config import PinSageConfig
 from pinsage.model.layerwise import top_neighbors
-from pinsage.store import DamagedVersionError, Store, Version
+from pinsage.store import DamagedVersionError, Store, Version, Writer
 from pinsage.training.minibatch import TrainingData
 from pinsage.training.trainer import TrainingState, train
 from tasks.sample_neighborhoods import open_graph
 from tasks.session import Session
-from tasks.train_model import model_writer
+from tasks.train_model import CODE_VERSION, model_writer
 
 CHECKPOINTS = "checkpoints/model"
 PR_SET_PDEATHSIG = 1
@@ -88,17 +88,14 @@ def open_training_data(versions: dict[str, Version], config: PinSageConfig) -> T
 
 def write_checkpoint(session: Session, day: str, inputs: list[Version], state: TrainingState) -> None:
     """Commit weights, moments and curves after ``state.step`` steps."""
-    with (
-        session.store.write(
-            CHECKPOINTS, partition=day, inputs=inputs, config=_checkpoint_config(session, state.step), code_version=1
-        ) as out,
-        tempfile.TemporaryDirectory() as folder,
-    ):
-        if not out.is_committed:
-            path = Path(folder) / "state.safetensors"
-            save_file({name: value.contiguous() for name, value in state.tensors.items()}, path)
-            out.write_file("state", path, ".safetensors")
-            out.write_json("history", state.history)
+    out = checkpoint_writer(session, day, inputs, state.step)
+    if out is None or out.is_committed:
+        return
+    with out, tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "state.safetensors"
+        save_file({name: value.contiguous() for name, value in state.tensors.items()}, path)
+        out.write_file("state", path, ".safetensors")
+        out.write_json("history", state.history)
 
 
 def newest_checkpoint(session: Session, day: str, inputs: list[Version]) -> TrainingState | None:
@@ -106,24 +103,31 @@ def newest_checkpoint(session: Session, day: str, inputs: list[Version]) -> Trai
     config = session.config.training
     last = config.epochs * config.epoch_steps
     for step in range(last - last % config.checkpoint_steps, 0, -config.checkpoint_steps):
-        try:
-            writer = session.store.write(
-                CHECKPOINTS, partition=day, inputs=inputs, config=_checkpoint_config(session, step), code_version=1
-            )
-        except DamagedVersionError as error:
-            log.warning("checkpoint skipped", step=step, reason=str(error))
-            continue
-        if writer.is_committed:
+        writer = checkpoint_writer(session, day, inputs, step)
+        if writer is not None and writer.is_committed:
             version = writer.version
             return TrainingState(step, load_file(version.path("state")), version.json("history"))
     return None
 
 
-def _checkpoint_config(session: Session, step: int) -> dict[str, Any]:
-    return {"model": session.config.model, "training": session.config.training, "step": step}
+def checkpoint_writer(session: Session, day: str, inputs: list[Version], step: int) -> Writer | None:
+    """Open the writer of the checkpoint after ``step`` steps; None where a damaged one lies, which costs its steps."""
+    config = {"model": session.config.model, "training": session.config.training, "step": step}
+    try:
+        return session.store.write(CHECKPOINTS, partition=day, inputs=inputs, config=config, code_version=CODE_VERSION)
+    except DamagedVersionError as error:
+        log.warning("checkpoint skipped", step=step, reason=str(error))
+        return None
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel end this process when the task that started it ends, however it ends."""
+    ctypes.CDLL("libc.so.6", use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before the kernel was asked
+        sys.exit(f"training: the task that started it (process {parent}) is gone")
 
 
 if __name__ == "__main__":
-    # The kernel ends this process when the task that started it is killed.
-    ctypes.CDLL("libc.so.6", use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    main(json.loads(sys.argv[1]))
+    request = json.loads(sys.argv[1])
+    die_with_parent(request["parent"])
+    main(request)

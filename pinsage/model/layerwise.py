@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from pinsage.model.convolve import PinSageConv
+from pinsage.model.pinsage import PinSage
 
 BLOCK_ROWS = 4096
 
@@ -66,3 +67,25 @@ def convolve(
             ).numpy()
         )
     return np.concatenate(found) if found else np.zeros((0, convolution.update_node.out_features), np.float32)
+
+
+@torch.inference_mode()
+def embed(model: PinSage, h: np.ndarray, log_degrees: np.ndarray) -> np.ndarray:
+    """Rows of the index of some items.
+
+    Args:
+        model: The network.
+        h: float32 [n, H], the last convolution's output.
+        log_degrees: float32 [n], log(1 + degree).
+
+    Returns:
+        float32 [n, D (+ 1)].
+    """
+    parts = [
+        model.embeddings(
+            torch.from_numpy(np.array(h[start : start + BLOCK_ROWS])),
+            torch.from_numpy(np.array(log_degrees[start : start + BLOCK_ROWS])),
+        ).numpy()
+        for start in range(0, len(h), BLOCK_ROWS)
+    ]
+    return np.concatenate(parts) if parts else np.zeros((0, model.embedding_width), np.float32)

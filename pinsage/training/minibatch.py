@@ -74,6 +74,7 @@ class MinibatchBuilder:
         self._positives = np.ascontiguousarray(data.pairs[order, 1])
         counts = np.bincount(data.pairs[:, 0], minlength=data.num_items)
         self._positive_offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        self._position = np.full(data.num_items, -1, np.int32)
 
     def build(self, step: int) -> Minibatch:
         """The minibatch of ``step``, counted from 0."""
@@ -85,25 +86,22 @@ class MinibatchBuilder:
         masked = np.zeros((len(drawn), len(shared)), np.bool_)
         mask_positives(drawn, shared, self._positive_offsets, self._positives, masked)
         rows = np.unique(np.concatenate([drawn.ravel(), shared, hard[hard >= 0]]))
-        position = np.full(data.num_items, -1, np.int32)
         blocks: list[Block] = []
         nodes = rows.astype(np.int32)
         for _ in range(self._num_layers):
             around, weights = data.neighbors[nodes], data.importances[nodes]
-            relabelled, nodes_below = reach(nodes, around, position)
+            relabelled, nodes_below = reach(nodes, around, self._position)
             blocks.insert(0, Block(torch.from_numpy(relabelled), torch.from_numpy(weights)))
             nodes = nodes_below
-        place = np.full(data.num_items, -1, np.int64)
-        place[rows] = np.arange(len(rows))
         return Minibatch(
             features=torch.from_numpy(data.features[nodes]),
             blocks=blocks,
             log_degrees=torch.from_numpy(data.log_degrees[rows]),
-            query=torch.from_numpy(place[drawn[:, 0]]),
-            item=torch.from_numpy(place[drawn[:, 1]]),
-            shared=torch.from_numpy(place[shared]),
+            query=torch.from_numpy(np.searchsorted(rows, drawn[:, 0])),
+            item=torch.from_numpy(np.searchsorted(rows, drawn[:, 1])),
+            shared=torch.from_numpy(np.searchsorted(rows, shared)),
             masked=torch.from_numpy(masked),
-            hard=torch.from_numpy(np.where(hard >= 0, place[np.maximum(hard, 0)], -1)),
+            hard=torch.from_numpy(np.where(hard >= 0, np.searchsorted(rows, hard), -1)),
         )
 
     def _hard_negatives(self, rng: np.random.Generator, queries: np.ndarray, num: int) -> np.ndarray:
@@ -111,10 +109,10 @@ class MinibatchBuilder:
         if num == 0 or len(known) == 0:
             return np.zeros((len(queries), 0), np.int64)
         found = np.minimum(np.searchsorted(known, queries), len(known) - 1)
-        picks = rng.integers(pools.shape[1], size=(len(queries), num))
-        drawn = pools[found[:, None], picks].astype(np.int64)
-        drawn[known[found] != queries] = -1
-        return drawn
+        # Pools are padded at their end.
+        sizes = np.where(known[found] == queries, (pools[found] >= 0).sum(axis=1), 0)[:, None]
+        picks = (rng.random((len(queries), num)) * sizes).astype(np.int64)
+        return np.where(sizes > 0, pools[found[:, None], picks], -1).astype(np.int64)
 
 
 @njit(nogil=True, cache=True)

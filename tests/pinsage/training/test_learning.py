@@ -1,0 +1,101 @@
+"""The loop: it learns, it resumes to the same weights, it refuses what cannot be learnt from."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pinsage.model.config import ModelConfig
+from pinsage.training.config import TrainingConfig
+from pinsage.training.minibatch import TrainingData
+from pinsage.training.trainer import TrainingState, as_queries, embed_all, train
+from tests.pinsage.training.planted import SMALL, planted_data
+
+MODEL = ModelConfig(hidden_width=16, width=16, top_t=6)
+
+
+def changed(data: TrainingData, **arrays: np.ndarray) -> TrainingData:
+    return TrainingData(**{**vars(data), **arrays})
+
+
+@pytest.mark.parametrize("loss", ["softmax", "max_margin"])
+def test_neighbors_in_the_embedding_are_of_the_same_community(loss: str) -> None:
+    data, tune = planted_data()
+    config = SMALL.model_copy(update={"loss": loss, "epochs": 4, "epoch_steps": 15, "learning_rate": 0.02})
+    model, history = train(data, tune, MODEL, config)
+    found = embed_all(model, data)
+    queries = data.pairs[:200, 0]
+    scores = as_queries(found, True)[queries] @ found.T
+    scores[np.arange(len(queries)), queries] = -np.inf
+    top = np.argsort(-scores, axis=1)[:, :10]
+    assert (top % 8 == queries[:, None] % 8).mean() > 0.9, "content alone reaches 0.5, chance 0.125"
+    assert [entry["step"] for entry in history["tune"]] == [15, 30, 45, 60]
+    assert history["steps"][-1]["loss"] < history["steps"][0]["loss"]
+    assert max(entry["hit_rate"] for entry in history["tune"]) > 0.7
+
+
+@pytest.mark.parametrize("stopped_at", [8, 16, 24])
+def test_resumed_training_ends_with_the_very_same_weights(stopped_at: int) -> None:
+    data, tune = planted_data()
+    kept: dict[int, TrainingState] = {}
+    calm, history = train(
+        data, tune, MODEL, SMALL, on_checkpoint=lambda state: kept.update({state.step: copy.deepcopy(state)})
+    )
+    assert sorted(kept) == [8, 16, 24]
+    torch.manual_seed(99)
+    lines: list[dict[str, Any]] = []
+    resumed, resumed_history = train(data, tune, MODEL, SMALL, resume=kept[stopped_at], on_progress=lines.append)
+    assert resumed_history == history
+    for name, value in calm.state_dict().items():
+        assert torch.equal(resumed.state_dict()[name], value), name
+    assert all(line["step"] > stopped_at for line in lines if "loss" in line)
+
+
+def test_the_best_epoch_is_kept_and_without_tuning_pairs_the_last() -> None:
+    data, tune = planted_data()
+    wild = SMALL.model_copy(update={"learning_rate": 1.0, "epochs": 4})
+    states: list[TrainingState] = []
+    model, history = train(data, tune, MODEL, wild, on_checkpoint=lambda state: states.append(copy.deepcopy(state)))
+    best = int(np.argmax([entry["hit_rate"] for entry in history["tune"]]))
+    assert torch.equal(model.head_output.weight, states[best].tensors["model.head_output.weight"])
+    states.clear()
+    model, history = train(data, tune[:0], MODEL, wild, on_checkpoint=lambda state: states.append(copy.deepcopy(state)))
+    assert history["tune"] == []
+    assert torch.equal(model.head_output.weight, states[-1].tensors["model.head_output.weight"])
+
+
+def test_no_pairs_and_features_that_are_not_finite_are_refused() -> None:
+    data, tune = planted_data()
+    with pytest.raises(ValueError, match="no pairs"):
+        train(changed(data, pairs=data.pairs[:0]), tune, MODEL, SMALL)
+    with pytest.raises(FloatingPointError, match="step 0"):
+        train(changed(data, features=np.full_like(data.features, np.nan)), tune, MODEL, SMALL)
+    assert not [thread for thread in threading.enumerate() if thread.name == "minibatches"]
+
+
+def test_no_hard_negatives_no_neighbors_and_a_failing_producer() -> None:
+    data, tune = planted_data()
+    empty = np.zeros(0, np.int32)
+    bare = changed(
+        data,
+        hard_queries=empty,
+        hard_pools=np.zeros((0, 4), np.int32),
+        neighbors=np.full_like(data.neighbors, -1),
+        importances=np.zeros_like(data.importances),
+    )
+    _, history = train(bare, tune, MODEL, SMALL)
+    assert np.isfinite(history["steps"][-1]["loss"])
+    with pytest.raises(IndexError):
+        train(changed(data, log_degrees=data.log_degrees[:5]), tune, MODEL, SMALL)
+
+
+def test_schedule_fits_any_number_of_items() -> None:
+    data, tune = planted_data(num_items=40, num_communities=4)
+    config = TrainingConfig(epochs=1, epoch_steps=2, batch_pairs=4096, shared_negatives=2000)
+    model, _ = train(data, tune, MODEL, config)
+    assert not model.training
