@@ -240,10 +240,17 @@ def gc(
 @app.command()
 def config(
     settings: Settings = [],  # noqa: B006  # typer wants a list
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print every field with its range and meaning.")] = False,
     as_json: Json = False,
 ) -> None:
     """Print the configuration in force: defaults, file, environment and --set."""
     from pinsage.config import load_config
+
+    if markdown:
+        from tasks.config_docs import configuration_page
+
+        typer.echo(configuration_page())
+        return
 
     overrides = dict(setting.partition("=")[::2] for setting in settings)
     values = load_config(overrides).model_dump(mode="json")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pinsage.graph.bipartite import build_graph
+from pinsage.graph.bipartite import BipartiteGraph, build_graph
 from pinsage.training.config import TrainingConfig
 from pinsage.training.minibatch import TrainingData
 from pinsage.walks.config import WalkConfig
@@ -15,14 +15,20 @@ SMALL = TrainingConfig(
 )
 
 
-def planted_data(num_items: int = 400, num_communities: int = 8, seed: int = 11) -> tuple[TrainingData, np.ndarray]:
-    """Data and tuning pairs; item ``i`` belongs to community ``i % num_communities``, the last item to no board."""
-    rng = np.random.default_rng(seed)
-    num_boards = num_items // 2
-    boards = rng.integers(0, num_boards, num_items * 10)
+def planted_graph(num_items: int = 400, num_communities: int = 8) -> BipartiteGraph:
+    """Item ``i`` belongs to community ``i % num_communities``; the last items are saved to no board."""
+    rng = np.random.default_rng(11)
+    boards = rng.integers(0, num_items // 2, num_items * 10)
     members = num_items // num_communities - 1
     items = rng.integers(0, members, len(boards)) * num_communities + boards % num_communities
-    graph = build_graph(items, boards, num_items, num_boards)
+    return build_graph(items, boards, num_items, num_items // 2)
+
+
+def planted_data(num_items: int = 400, num_communities: int = 8) -> tuple[TrainingData, np.ndarray]:
+    """Data and tuning pairs of `planted_graph`; a positive is of the query's community."""
+    rng = np.random.default_rng(12)
+    graph = planted_graph(num_items, num_communities)
+    members = num_items // num_communities - 1
     neighbors, importances = importance_neighborhoods(graph, range(num_items), WalkConfig(top_t=6), threads=1)
     queries = np.repeat(np.arange(members * num_communities), 4)
     positives = rng.integers(0, members, len(queries)) * num_communities + queries % num_communities

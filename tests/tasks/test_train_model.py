@@ -1,0 +1,214 @@
+"""The stage `train_model`: a process of its own that dies with its task and resumes to the same bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from structlog.testing import capture_logs
+
+from pinsage.model.pinsage import PinSage
+from pinsage.store import Version
+from tasks.prepared import Prepared
+from tasks.session import Session
+from tasks.train_model import TrainingFailedError, train_model
+from tasks.training_process import CHECKPOINTS, main
+from tests.pinsage.training.planted import planted_data, planted_graph
+
+PROJECT = Path(__file__).parents[2]
+DAY = "2026-03-09"
+SETTINGS: dict[str, Any] = {
+    "model.hidden_width": 16,
+    "model.width": 8,
+    "model.top_t": 4,
+    "training.epochs": 3,
+    "training.epoch_steps": 8,
+    "training.batch_pairs": 128,
+    "training.shared_negatives": 64,
+    "training.checkpoint_steps": 4,
+    "resources.threads": 1,
+}
+LONG = {**SETTINGS, "training.epochs": 500, "training.epoch_steps": 400}
+
+RUN = """
+import json, sys
+from tests.tasks.test_train_model import train_planted
+train_planted(sys.argv[1], json.loads(sys.argv[2]))
+"""
+
+
+def write(session: Session, dataset: str, inputs: list[Version], **arrays: Any) -> Version:
+    with session.store.write(dataset, partition="2026-03-02", inputs=inputs, config={}, code_version=1) as out:
+        for name, array in arrays.items():
+            out.write_array(name, array)
+    return out.version
+
+
+def planted_inputs(session: Session) -> tuple[Prepared, Version, Version]:
+    data, tune = planted_data()
+    offsets = vars(planted_graph())
+    names = ("item_offsets", "item_boards", "board_offsets", "board_items")
+    catalog = write(session, "catalog", [])
+    graph = write(session, "graph", [catalog], **{name: offsets[name] for name in names})
+    features = write(session, "features", [catalog, graph], features=data.features)
+    neighborhoods = write(session, "neighborhoods", [graph], neighbors=data.neighbors, importances=data.importances)
+    pairs = write(session, "pairs", [catalog, graph], train=data.pairs, tune=tune)
+    hard_negatives = write(session, "hard_negatives", [graph, pairs], queries=data.hard_queries, pools=data.hard_pools)
+    return Prepared("2026-03-02", catalog, graph, features, neighborhoods), pairs, hard_negatives
+
+
+def train_planted(root: str, settings: dict[str, Any]) -> Version:
+    session = Session.open(root, settings)
+    return train_model(session, DAY, *planted_inputs(session))
+
+
+def train_here(root: str, settings: dict[str, Any]) -> Version:
+    """What the training process does, without the process."""
+    session = Session.open(root, settings)
+    as_of, pairs, hard_negatives = planted_inputs(session)
+    inputs = [as_of.graph, as_of.features, as_of.neighborhoods, pairs, hard_negatives]
+    main(
+        {
+            "root": root,
+            "config": session.config.model_dump(mode="json"),
+            "day": DAY,
+            "inputs": [version.uri for version in inputs],
+        }
+    )
+    return train_model(session, DAY, as_of, pairs, hard_negatives)
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Version:
+    """The model of a training that nothing disturbed."""
+    return train_here(str(tmp_path_factory.mktemp("calm")), SETTINGS)
+
+
+def training_processes(root: Path) -> list[int]:
+    """Training processes over the store ``root``; zombies left out, they hold nothing."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            command = (folder / "cmdline").read_bytes().decode(errors="replace")
+        except OSError:  # no process, or one that has just ended
+            continue
+        if "tasks.training_process" in command and json.dumps(str(root)) in command:
+            found.append(int(folder.name))
+    return found
+
+
+def wait_for(condition: Any, what: str, seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} seconds"
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_process_streams_its_log_and_commits_what_a_calm_training_commits(tmp_path: Path, calm: Version) -> None:
+    with capture_logs() as logs:
+        model = train_planted(str(tmp_path), SETTINGS)
+    assert model.content_digest == calm.content_digest
+    assert model.uri == calm.uri
+    lines = [entry["line"] for entry in logs if entry["event"] == "training"]
+    assert any("training step" in line for line in lines)
+    before = list(Session.open(str(tmp_path)).store.objects.walk("model"))
+    with capture_logs() as logs:
+        assert train_planted(str(tmp_path), SETTINGS).uri == model.uri
+    assert not [entry for entry in logs if entry["event"] == "training"], "a rerun starts no process"
+    assert list(Session.open(str(tmp_path)).store.objects.walk("model")) == before
+
+
+def test_a_model_can_be_rebuilt_and_says_how_it_was_trained(calm: Version) -> None:
+    network = PinSage.from_state(calm.json("architecture"), load_file(calm.path("weights")))
+    assert network.embedding_width == calm.facts["width"] == 9
+    assert calm.facts["metric"] == "dot"
+    assert calm.facts["as_of_day"] == "2026-03-02"
+    assert all(torch.isfinite(value).all() for value in network.state_dict().values())
+    history = calm.json("history")
+    assert [entry["step"] for entry in history["tune"]] == [8, 16, 24]
+    assert history["steps"][-1]["step"] == 24
+    assert "seconds" not in history["steps"][-1], "times are no part of a result"
+    assert [split.uri.split("/")[0] for split in calm.inputs] == [
+        "graph", "features", "neighborhoods", "pairs", "hard_negatives",
+    ]  # fmt: skip
+
+
+def test_threads_and_chunks_are_no_part_of_a_model_and_the_seed_is(tmp_path: Path, calm: Version) -> None:
+    assert train_here(str(tmp_path), {**SETTINGS, "resources.chunk_rows": 4096}).uri == calm.uri
+    other = train_here(str(tmp_path), {**SETTINGS, "training.seed": 77})
+    assert other.content_digest != calm.content_digest
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("failpoint", "damaged", "resumes_at"),
+    [
+        ("commit.before:4", False, 12),  # every fourth step is a commit: the fourth checkpoint is not there
+        ("chunk.after_record:13", False, 24),  # six checkpoints of two files each, then the model's weights
+        ("chunk.after_record:13", True, 20),
+    ],
+)
+def test_killed_training_resumes_from_the_newest_valid_checkpoint(
+    tmp_path: Path, calm: Version, failpoint: str, damaged: bool, resumes_at: int
+) -> None:
+    session = Session.open(str(tmp_path), SETTINGS)
+    planted_inputs(session)  # so that the first commit is a checkpoint's
+    killed = subprocess.run(
+        [sys.executable, "-c", RUN, str(tmp_path), json.dumps(SETTINGS)],
+        env={**os.environ, "PINSAGE_FAILPOINT": failpoint},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "ended with code -9" in killed.stderr
+    assert session.store.partitions("model") == []
+    if damaged:
+        newest = next(
+            found for found in session.store.versions(CHECKPOINTS, DAY) if found.manifest.config["step"] == 24
+        )
+        path = newest.path("state")
+        half = path.read_bytes()[: path.stat().st_size // 2]
+        path.unlink()
+        path.write_bytes(half)
+    with capture_logs() as logs:
+        model = train_planted(str(tmp_path), SETTINGS)
+    resumed = [entry["line"] for entry in logs if "training resumes" in entry.get("line", "")]
+    assert len(resumed) == 1
+    assert resumed[0].endswith(f"step={resumes_at}")
+    assert model.content_digest == calm.content_digest
+
+
+@pytest.mark.slow
+def test_failed_training_says_why(tmp_path: Path) -> None:
+    with pytest.raises(TrainingFailedError, match=r"retry resumes from the newest(.|\n)*FloatingPointError"):
+        train_planted(str(tmp_path), {**SETTINGS, "training.learning_rate": 10.0, "model.temperature": 1e-44})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_training_dies_with_its_task(tmp_path: Path, how: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", RUN, str(tmp_path), json.dumps(LONG)],
+        cwd=PROJECT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as task:
+        session = Session.open(str(tmp_path))
+        wait_for(lambda: len(session.store.fingerprints(CHECKPOINTS, DAY)) > 0, "a first checkpoint")
+        assert len(training_processes(tmp_path)) == 1
+        task.send_signal(how)
+        task.wait()
+    wait_for(lambda: not training_processes(tmp_path), "the end of the training process", seconds=10)
+    assert session.store.partitions("model") == []
