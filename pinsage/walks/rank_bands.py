@@ -25,8 +25,7 @@ def rank_band(config: HardNegativeConfig, num_items: int) -> tuple[int, int]:
         ValueError: The band ends before it begins.
     """
     low, high = (
-        max(1, round(bound * num_items)) if bound < 1 else round(bound)
-        for bound in (config.band_low, config.band_high)
+        max(1, round(bound * num_items)) if bound < 1 else round(bound) for bound in (config.band_low, config.band_high)
     )
     if high < low:
         raise ValueError(f"hard_negatives: the band ends at rank {high} before it begins at {low}; raise band_high")
