@@ -40,7 +40,7 @@ def evaluation_table(metrics: dict[str, Any]) -> Table:
     for name in names:
         table.add_column(name, justify="right")
     best = {name: max((each.get(name) or 0.0) for each in methods.values()) for name in names}
-    for method, values in methods.items():
+    for method, values in sorted(methods.items(), key=lambda each: (each[0] != "pinsage", each[0])):
         cells = []
         for name in names:
             value = values.get(name)
