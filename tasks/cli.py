@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +12,7 @@ import structlog
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from tasks.ingest_mapping import IngestMapping, parse_vector_options
@@ -70,6 +73,19 @@ def emit(value: Any) -> None:
     typer.echo(json.dumps(plain, indent=2, ensure_ascii=False, default=str))
 
 
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """A bar on a terminal, above which the log scrolls; nothing where nobody looks."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=errors, disable=not errors.is_terminal) as bar:
+        # While the bar lives, sys.stderr prints above it.
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+        try:
+            yield bar
+        finally:
+            structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
+
+
 @app.command()
 def ingest(
     root: Root,
@@ -127,29 +143,42 @@ def ingest(
 def run(
     root: Root,
     day: Day,
-    stage: Annotated[str, typer.Argument(help="prepare, train, publish or all.")] = "all",
+    stage: Annotated[str, typer.Argument(help="all, prepare, train, publish, or one stage by its name.")] = "all",
     settings: Settings = [],  # noqa: B006  # typer wants a list
     force: Annotated[bool, typer.Option("--force", help="Publish although a newer day is published.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Run a stage, or a whole day, in this process; finished work is found and not done again."""
-    from tasks import pipeline
+    """Run a whole day, or up to one stage of it; finished work is found and not done again."""
+    from tasks.pipeline import steps_of
 
-    steps = {"prepare", "train", "publish", "all"}
-    if stage not in steps:
-        raise typer.BadParameter(f"stage {stage!r}: expected one of {', '.join(sorted(steps))}")
     session = open_session(root, settings)
-    result: Any
-    if stage == "prepare":
-        result = pipeline.prepare(session, day)
-        made = {"graph": result.graph.uri, "features": result.features.uri, "neighborhoods": result.neighborhoods.uri}
-    elif stage == "train":
-        result = pipeline.train(session, day)
-        made = {"model": result.model.uri, "evaluation": result.evaluation.uri, "promotion": result.promotion.reason}
-    else:
-        result = pipeline.run_all(session, day) if stage == "all" else pipeline.publish(session, day, force=force)
-        made = {"index": result.index.uri, "publication": result.publication.reason, "report": result.report.uri}
-    emit({"day": day, **made}) if as_json else console.print(_two_columns(f"{stage} {day}", made))
+    steps, total = steps_of(session, stage, day, force=force)
+    done = []
+    with progress_bar() as bar:
+        task = bar.add_task(f"{stage} {day}", total=total)
+        for step in steps:
+            done.append(asdict(step))
+            bar.update(task, advance=1, description=f"{step.stage} {step.day}")
+    if as_json:
+        emit({"day": day, "steps": done, **{each["stage"]: each["made"] for each in done}})
+        return
+    table = Table("stage", "day", "made", title=f"{stage} {day}")
+    for each in done:
+        table.add_row(each["stage"], each["day"], each["made"])
+    console.print(table)
+
+
+@app.command()
+def drop(
+    uri: Annotated[str, typer.Argument(help="<dataset>/<partition>/<fingerprint> of a damaged version.")],
+    root: Root,
+    as_json: Json = False,
+) -> None:
+    """Forget one damaged version, so that its stage runs again; roll back first if it is published."""
+    from pinsage.store.garbage import drop_version
+
+    drop_version(open_session(root, []).store, uri)
+    emit({"dropped": uri}) if as_json else console.print(f"{uri} is dropped; run its stage again")
 
 
 @app.command()

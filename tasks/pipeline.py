@@ -1,8 +1,13 @@
-"""Whole days without Airflow: the same stages in the same order, with the same versions as the DAGs make."""
+"""Whole days without Airflow: the same stages in the same order, with the same versions as the DAGs make.
+
+Each function does its stages one by one as its steps are taken: stopping early leaves whole versions behind.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from pinsage.store import Version
 from tasks.build_catalog import build_catalog
@@ -14,9 +19,9 @@ from tasks.embed_items import embed_items
 from tasks.evaluate_model import evaluate_model
 from tasks.featurize_items import featurize_items
 from tasks.mine_hard_negatives import mine_hard_negatives
-from tasks.prepared import Prepared, as_of_day, days_to_validate, open_prepared, record_prepared
-from tasks.promote_model import Promotion, promote_model
-from tasks.publish_index import Publication, publish_index
+from tasks.prepared import as_of_day, days_to_validate, open_prepared, record_prepared
+from tasks.promote_model import promote_model
+from tasks.publish_index import publish_index
 from tasks.sample_neighborhoods import sample_neighborhoods
 from tasks.session import Session
 from tasks.train_model import train_model
@@ -29,36 +34,47 @@ class NoChampionError(LookupError):
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What the training of a day made."""
+class Step:
+    """A stage that ended: its name, the day it worked for, and what it made (a version's URI, or a decision)."""
 
-    model: Version
-    evaluation: Version
-    promotion: Promotion
-
-
-@dataclass(frozen=True)
-class Published:
-    """What the publication of a day made."""
-
-    index: Version
-    publication: Publication
-    report: Version
+    stage: str
+    day: str
+    made: str
 
 
-def prepare(session: Session, day: str) -> Prepared:
+Steps = Iterator[Step]
+
+PREPARE = ("validate", "build_catalog", "build_graph", "featurize_items", "sample_neighborhoods", "record_prepared")
+TRAIN = (
+    "build_pairs",
+    "build_holdout_pairs",
+    "mine_hard_negatives",
+    "train_model",
+    "evaluate_model",
+    "promote_model",
+)
+PUBLISH = ("embed_items", "build_index", "publish_index", "write_report")
+
+
+def prepare(session: Session, day: str) -> Steps:
     """Validate what is new, then build graph, features and neighborhoods of ``day``."""
-    for group in days_to_validate(session, check_day(day)):
+    groups = days_to_validate(session, check_day(day))
+    for group in groups:
         validate_days(session, group)
+    yield Step("validate", day, f"{sum(map(len, groups))} new days")
     catalog = build_catalog(session, day)
+    yield Step("build_catalog", day, catalog.uri)
     graph = build_graph(session, catalog)
+    yield Step("build_graph", day, graph.uri)
     features = featurize_items(session, catalog, graph)
+    yield Step("featurize_items", day, features.uri)
     neighborhoods = sample_neighborhoods(session, graph)
-    record_prepared(session, day, catalog, graph, features, neighborhoods)
-    return Prepared(day, catalog, graph, features, neighborhoods)
+    yield Step("sample_neighborhoods", day, neighborhoods.uri)
+    prepared = record_prepared(session, day, catalog, graph, features, neighborhoods)
+    yield Step("record_prepared", day, prepared.uri)
 
 
-def train(session: Session, day: str) -> Trained:
+def train(session: Session, day: str) -> Steps:
     """Train a challenger for ``day``, evaluate it on the days after its as-of day, promote it if it is better.
 
     Raises:
@@ -66,14 +82,19 @@ def train(session: Session, day: str) -> Trained:
     """
     as_of = open_prepared(session, as_of_day(session, day))
     pairs = build_pairs(session, day, as_of)
+    yield Step("build_pairs", day, pairs.uri)
     holdout_pairs = build_holdout_pairs(session, day, as_of)
+    yield Step("build_holdout_pairs", day, holdout_pairs.uri)
     hard_negatives = mine_hard_negatives(session, as_of.graph, pairs)
+    yield Step("mine_hard_negatives", day, hard_negatives.uri)
     model = train_model(session, day, as_of, pairs, hard_negatives)
+    yield Step("train_model", day, model.uri)
     evaluation = evaluate_model(session, day, as_of, model, pairs, holdout_pairs)
-    return Trained(model, evaluation, promote_model(session, evaluation))
+    yield Step("evaluate_model", day, evaluation.uri)
+    yield Step("promote_model", day, promote_model(session, evaluation).reason)
 
 
-def publish(session: Session, day: str, *, force: bool = False) -> Published:
+def publish(session: Session, day: str, *, force: bool = False) -> Steps:
     """Embed the items of ``day`` with the champion, index them, publish the index if it passes its gate, report.
 
     Raises:
@@ -86,17 +107,50 @@ def publish(session: Session, day: str, *, force: bool = False) -> Published:
         raise NoChampionError(
             f"day {day}: there is no champion to embed with; run `pinsage run train --day {day}` first"
         )
-    index = build_index(session, embed_items(session, prepared, champion))
-    publication = publish_index(session, index, force=force)
-    return Published(index, publication, write_report(session, day, index, evaluation_of(session, champion)))
+    embeddings = embed_items(session, prepared, champion)
+    yield Step("embed_items", day, embeddings.uri)
+    index = build_index(session, embeddings)
+    yield Step("build_index", day, index.uri)
+    yield Step("publish_index", day, publish_index(session, index, force=force).reason)
+    yield Step("write_report", day, write_report(session, day, index, evaluation_of(session, champion)).uri)
 
 
-def run_all(session: Session, day: str) -> Published:
+def run_all(session: Session, day: str, *, force: bool = False) -> Steps:
     """Everything for ``day``: its as-of day and itself prepared, a model trained, the index published."""
-    prepare(session, as_of_day(session, day))
-    prepare(session, day)
-    train(session, day)
-    return publish(session, day)
+    as_of = as_of_day(session, check_day(day))
+    if as_of != day:
+        yield from prepare(session, as_of)
+    yield from prepare(session, day)
+    yield from train(session, day)
+    yield from publish(session, day, force=force)
+
+
+def steps_of(session: Session, name: str, day: str, *, force: bool = False) -> tuple[Steps, int]:
+    """The steps of ``prepare``, ``train``, ``publish`` or ``all``; or of one stage, after those that it stands on.
+
+    Returns:
+        The steps, each done when it is taken, and how many they are.
+
+    Raises:
+        ValueError: There is no such name; the message lists the names.
+    """
+    if name == "all":
+        days = 1 if as_of_day(session, check_day(day)) == day else 2
+        return run_all(session, day, force=force), days * len(PREPARE) + len(TRAIN) + len(PUBLISH)
+    # A generator starts with its first step: the two that are not taken do nothing.
+    for phase, stages, steps in (
+        ("prepare", PREPARE, prepare(session, day)),
+        ("train", TRAIN, train(session, day)),
+        ("publish", PUBLISH, publish(session, day, force=force)),
+    ):
+        if name == phase:
+            return steps, len(stages)
+        if name in stages:
+            number = stages.index(name) + 1
+            return islice(steps, number), number
+    raise ValueError(
+        f"stage {name!r}: expected all, prepare, train, publish, or one of {', '.join(PREPARE + TRAIN + PUBLISH)}"
+    )
 
 
 def evaluation_of(session: Session, model: Version) -> Version | None:

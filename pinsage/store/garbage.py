@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from pinsage.store.errors import UnknownVersionError
 from pinsage.store.failpoints import failpoint
+from pinsage.store.names import split_uri
 from pinsage.store.objects import LocalObjects, ObjectInfo
 from pinsage.store.references import FOLDER as REFERENCES
 from pinsage.store.references import Reference
@@ -85,7 +86,7 @@ def drop_version(store: Store, uri: str) -> None:
     Raises:
         UnknownVersionError: There is no such commit.
     """
-    dataset, partition, fingerprint = uri.rsplit("/", 2)
+    dataset, partition, fingerprint = split_uri(uri)
     folder = f"{dataset}/{partition}"
     commit = f"{folder}/_commits/{fingerprint}.json"
     if store.objects.size(commit) is None:

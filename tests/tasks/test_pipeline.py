@@ -116,8 +116,15 @@ def test_string_ids_and_vectors_stay_in_their_community_and_a_rerun_writes_nothi
     store = Store.open(root)
     before = {info.key for info in store.objects.walk("")}
     again = json.loads(pinsage("run", "all", "--day", DAY, "--root", root, *SMALL, "--json").stdout)
-    assert again["publication"] == "is published already"
+    assert again["publish_index"] == "is published already"
     assert {info.key for info in store.objects.walk("")} == before
+
+    one = json.loads(pinsage("run", "build_graph", "--day", DAY, "--root", root, *SMALL, "--json").stdout)
+    assert [step["stage"] for step in one["steps"]] == ["validate", "build_catalog", "build_graph"]
+    assert one["build_graph"] == again["build_graph"]
+    nothing = pinsage("run", "build_grph", "--day", DAY, "--root", root, check=False)
+    assert nothing.returncode == 1
+    assert "sample_neighborhoods" in nothing.stderr
 
     unknown = pinsage("recommend", "item-é99999", "--root", root, check=False)
     assert unknown.returncode == 1
