@@ -77,13 +77,14 @@ def emit(value: Any) -> None:
 def progress_bar() -> Iterator[Progress]:
     """A bar on a terminal, above which the log scrolls; nothing where nobody looks."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    plain_stderr = sys.stderr
     with Progress(*columns, console=errors, disable=not errors.is_terminal) as bar:
-        # While the bar lives, sys.stderr prints above it.
+        # While the bar lives, sys.stderr is a proxy that prints above it.
         structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
         try:
             yield bar
         finally:
-            structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
+            structlog.configure(logger_factory=structlog.PrintLoggerFactory(plain_stderr))
 
 
 @app.command()
@@ -152,19 +153,20 @@ def run(
     from tasks.pipeline import steps_of
 
     session = open_session(root, settings)
-    steps, total = steps_of(session, stage, day, force=force)
+    steps, stages = steps_of(session, stage, day, force=force)
     done = []
     with progress_bar() as bar:
-        task = bar.add_task(f"{stage} {day}", total=total)
-        for step in steps:
-            done.append(asdict(step))
-            bar.update(task, advance=1, description=f"{step.stage} {step.day}")
+        task = bar.add_task(stages[0], total=len(stages))
+        # What is shown is the stage at work; after the last one, that it is done.
+        for step, following in zip(steps, (*stages[1:], "done"), strict=True):
+            done.append(step)
+            bar.update(task, advance=1, description=following)
     if as_json:
-        emit({"day": day, "steps": done, **{each["stage"]: each["made"] for each in done}})
+        emit({"day": day, "steps": [asdict(step) for step in done]})
         return
     table = Table("stage", "day", "made", title=f"{stage} {day}")
-    for each in done:
-        table.add_row(each["stage"], each["day"], each["made"])
+    for step in done:
+        table.add_row(step.stage, step.day, step.made)
     console.print(table)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import structlog
 from safetensors.torch import load_file
 
+from pinsage.model.convolve import PinSageConv
 from pinsage.model.layerwise import convolve, embed, project, top_neighbors
 from pinsage.model.pinsage import PinSage
 from pinsage.store import Version
@@ -52,23 +53,7 @@ def embed_items(session: Session, prepared: Prepared, model: Version) -> Version
             network.config.top_t,
         )
         for number, layer in enumerate(network.layers, start=1):
-            below = h
-            projected = _layer(
-                session,
-                prepared,
-                inputs,
-                f"{number}-projected",
-                len(h),
-                lambda rows: project(layer, below[rows]),  # noqa: B023
-            )
-            h = _layer(
-                session,
-                prepared,
-                inputs,
-                f"{number}-output",
-                len(h),
-                lambda rows: convolve(layer, below[rows], projected, neighbors[rows], importances[rows]),  # noqa: B023
-            )
+            h = _convolved(session, prepared, inputs, number, layer, h, neighbors, importances)
         log_degrees = np.log1p(open_graph(prepared.graph).item_degrees()).astype(np.float32)
         for rows in out.missing_rows(["embeddings"], num_rows=len(h), chunk_rows=session.config.resources.chunk_rows):
             held = slice(rows.start, rows.stop)
@@ -86,6 +71,28 @@ def embed_items(session: Session, prepared: Prepared, model: Version) -> Version
 def open_model(model: Version) -> PinSage:
     """Rebuild the network of a ``model`` version, in evaluation mode."""
     return PinSage.from_state(model.json("architecture"), load_file(model.path("weights")))
+
+
+def _convolved(
+    session: Session,
+    prepared: Prepared,
+    inputs: list[Version],
+    number: int,
+    layer: PinSageConv,
+    h: np.ndarray,
+    neighbors: np.ndarray,
+    importances: np.ndarray,
+) -> np.ndarray:
+    """Layer ``number``: what every item tells its neighbors, then every item's new vector."""
+    projected = _layer(session, prepared, inputs, f"{number}-projected", len(h), lambda rows: project(layer, h[rows]))
+    return _layer(
+        session,
+        prepared,
+        inputs,
+        f"{number}-output",
+        len(h),
+        lambda rows: convolve(layer, h[rows], projected, neighbors[rows], importances[rows]),
+    )
 
 
 def _layer(

@@ -125,18 +125,18 @@ def run_all(session: Session, day: str, *, force: bool = False) -> Steps:
     yield from publish(session, day, force=force)
 
 
-def steps_of(session: Session, name: str, day: str, *, force: bool = False) -> tuple[Steps, int]:
+def steps_of(session: Session, name: str, day: str, *, force: bool = False) -> tuple[Steps, tuple[str, ...]]:
     """The steps of ``prepare``, ``train``, ``publish`` or ``all``; or of one stage, after those that it stands on.
 
     Returns:
-        The steps, each done when it is taken, and how many they are.
+        The steps, each done when it is taken, and the names of their stages in order.
 
     Raises:
         ValueError: There is no such name; the message lists the names.
     """
     if name == "all":
         days = 1 if as_of_day(session, check_day(day)) == day else 2
-        return run_all(session, day, force=force), days * len(PREPARE) + len(TRAIN) + len(PUBLISH)
+        return run_all(session, day, force=force), days * PREPARE + TRAIN + PUBLISH
     # A generator starts with its first step: the two that are not taken do nothing.
     for phase, stages, steps in (
         ("prepare", PREPARE, prepare(session, day)),
@@ -144,10 +144,10 @@ def steps_of(session: Session, name: str, day: str, *, force: bool = False) -> t
         ("publish", PUBLISH, publish(session, day, force=force)),
     ):
         if name == phase:
-            return steps, len(stages)
+            return steps, stages
         if name in stages:
-            number = stages.index(name) + 1
-            return islice(steps, number), number
+            wanted = stages[: stages.index(name) + 1]
+            return islice(steps, len(wanted)), wanted
     raise ValueError(
         f"stage {name!r}: expected all, prepare, train, publish, or one of {', '.join(PREPARE + TRAIN + PUBLISH)}"
     )

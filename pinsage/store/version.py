@@ -210,7 +210,7 @@ def check_file(path: Path, entry: FileEntry, uri: str) -> None:
 def _damage(entry: FileEntry, uri: str, what: str) -> str:
     return (
         f"version {uri}: file {entry.key}: {what}; the version cannot be trusted: restore the file from a copy, or "
-        f"drop it (`pinsage drop {uri}`) and run its stage again"
+        f"drop it (`pinsage drop {uri} --root ROOT`) and run its stage again"
     )
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from pinsage.serving.recommender import Recommender
 from pinsage.store import Store
+from tasks.pipeline import PREPARE, PUBLISH, TRAIN
 
 DAY = "2026-03-20"
 SMALL = [
@@ -116,12 +117,17 @@ def test_string_ids_and_vectors_stay_in_their_community_and_a_rerun_writes_nothi
     store = Store.open(root)
     before = {info.key for info in store.objects.walk("")}
     again = json.loads(pinsage("run", "all", "--day", DAY, "--root", root, *SMALL, "--json").stdout)
-    assert again["publish_index"] == "is published already"
+    made = {(step["stage"], step["day"]): step["made"] for step in again["steps"]}
+    assert [step["stage"] for step in again["steps"]] == [*PREPARE, *PREPARE, *TRAIN, *PUBLISH]
+    assert made["publish_index", DAY] == "is published already"
     assert {info.key for info in store.objects.walk("")} == before
 
+    digest = store.version(made["build_graph", DAY]).content_digest
+    pinsage("drop", made["build_graph", DAY], "--root", root)
     one = json.loads(pinsage("run", "build_graph", "--day", DAY, "--root", root, *SMALL, "--json").stdout)
     assert [step["stage"] for step in one["steps"]] == ["validate", "build_catalog", "build_graph"]
-    assert one["build_graph"] == again["build_graph"]
+    assert one["steps"][-1]["made"] == made["build_graph", DAY]
+    assert store.version(made["build_graph", DAY]).content_digest == digest
     nothing = pinsage("run", "build_grph", "--day", DAY, "--root", root, check=False)
     assert nothing.returncode == 1
     assert "sample_neighborhoods" in nothing.stderr

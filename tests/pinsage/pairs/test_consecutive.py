@@ -38,7 +38,7 @@ def test_pairs_stay_on_their_board_go_forward_in_time_and_hold_two_items(
 @given(SAVES, st.integers(0, 9), st.randoms())
 def test_order_of_rows_changes_nothing(saves: list[tuple[int, int, int]], seed: int, rng: object) -> None:
     shuffled = list(saves)
-    rng.shuffle(shuffled)  # type: ignore[attr-defined]
+    rng.shuffle(shuffled)
     assert named(saves, seed) == named(shuffled, seed)
 
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from pinsage.store import Store, Version, Writer
+from pinsage.store import DamagedVersionError, Store, Version, Writer
 from pinsage.store.failpoints import FAILPOINTS
 from pinsage.store.garbage import collect_garbage, drop_version, plan_garbage
 
@@ -50,7 +50,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="store-machine-"))
         self.committed: dict[tuple[str, int], str] = {}
         self.history: list[tuple[str, int]] = []
-        self.waiting: list[tuple[str, int, Writer]] = []
+        self.waiting: list[tuple[str, int, Writer, int]] = []
+        self.removals = 0
 
     @initialize()
     def open(self) -> None:
@@ -87,18 +88,24 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(day=st.sampled_from(DAYS), width=st.sampled_from(WIDTHS))
     def begin(self, day: str, width: int) -> None:
-        self.waiting.append((day, width, open_writer(self.store, day, width)))
+        out = open_writer(self.store, day, width)
+        if not out.is_committed:
+            out.write_json("document", {"day": day})
+        self.waiting.append((day, width, out, self.removals))
 
     @precondition(lambda self: self.waiting)
     @rule(chunk_rows=st.sampled_from(CHUNK_ROWS))
     def adopt(self, chunk_rows: int) -> None:
-        day, width, out = self.waiting.pop(0)
+        day, width, out, removals = self.waiting.pop(0)
         try:
-            version = finish(out, day, width, chunk_rows)
-        except FileNotFoundError:  # what it had seen committed was collected since
+            finish(out, day, width, chunk_rows)
+        except DamagedVersionError:
+            assert self.removals > removals, "only a removal without grace takes an attempt's chunks away"
             return
-        if self.store.find(*version.uri.rsplit("/", 2)) is not None:
-            self.committed[day, width] = version.uri
+        if self.store.find(*out.uri.rsplit("/", 2)) is not None:
+            self.committed[day, width] = out.uri
+        else:
+            assert self.removals > removals, "the version that the attempt had found is gone without a removal"
 
     @precondition(lambda self: self.committed)
     @rule(data=st.data())
@@ -122,13 +129,14 @@ class StoreMachine(RuleBasedStateMachine):
         collect_garbage(self.store, plan, grace_seconds=-60)
         for key in gone:
             del self.committed[key]
-        self.history = list(self.history)
+        self.removals += 1
 
     @precondition(lambda self: set(self.committed) - set(self.history))
     @rule(data=st.data())
     def drop(self, data: st.DataObject) -> None:
         key = data.draw(st.sampled_from(sorted(set(self.committed) - set(self.history))))
         drop_version(self.store, self.committed.pop(key))
+        self.removals += 1
 
     @invariant()
     def visible_is_whole_and_as_modelled(self) -> None:
