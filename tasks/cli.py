@@ -13,7 +13,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from tasks.ingest_mapping import IngestMapping, parse_vector_options
 from tasks.session import Session
@@ -164,7 +164,7 @@ def run(
     if as_json:
         emit({"day": day, "steps": [asdict(step) for step in done]})
         return
-    table = Table("stage", "day", "made", title=f"{stage} {day}")
+    table = Table("stage", "day", Column("made", overflow="fold"), title=f"{stage} {day}")
     for step in done:
         table.add_row(step.stage, step.day, step.made)
     console.print(table)
