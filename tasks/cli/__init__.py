@@ -1,0 +1,34 @@
+"""The command line, a thin door over the stages: ``pinsage ingest | run | recommend | search | status | ...``."""
+
+import sys
+
+import structlog
+from pydantic import ValidationError
+
+from tasks.cli import ingest, look, operate, run  # noqa: F401  # each registers its commands
+from tasks.cli.app import app, errors
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line; an expected error becomes one line and exit code 1."""
+    from pinsage.config import ConfigError
+    from pinsage.store import StoreError
+
+    # Standard output is for answers, JSON above all; what stages log goes beside it.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    try:
+        app()
+    except (
+        StoreError,
+        ConfigError,
+        ValidationError,
+        ValueError,
+        LookupError,
+        RuntimeError,
+        FileNotFoundError,
+    ) as error:
+        errors.print(f"[bold red]error[/] {type(error).__name__}:", end=" ")
+        errors.print(str(error.args[0] if isinstance(error, KeyError) and error.args else error), markup=False)
+        raise SystemExit(1) from None

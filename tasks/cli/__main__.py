@@ -1,0 +1,5 @@
+"""``python -m tasks.cli``."""
+
+from tasks.cli import main
+
+main()

@@ -1,0 +1,69 @@
+"""What every command shares: the app, its options, the session, and how answers are printed."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from typing import Annotated, Any
+
+import structlog
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from tasks.session import Session
+
+app = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False, help="PinSage, from raw saves to a served index."
+)
+console = Console()
+errors = Console(stderr=True)
+
+Root = Annotated[str, typer.Option(help="Store root: a local folder, s3://bucket/prefix or gs://bucket/prefix.")]
+Day = Annotated[str, typer.Option(help="The day the run is for, YYYY-MM-DD.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Settings = Annotated[list[str], typer.Option("--set", help="A setting, such as --set walks.top_t=20; repeatable.")]
+
+
+def open_session(root: str, settings: list[str]) -> Session:
+    """Open the store and read ``section.field=value`` settings; values are JSON where they parse as JSON."""
+    overrides: dict[str, Any] = {}
+    for setting in settings:
+        name, separator, value = setting.partition("=")
+        if not separator:
+            raise typer.BadParameter(f"{setting!r}: expected section.field=value")
+        try:
+            overrides[name] = json.loads(value)
+        except json.JSONDecodeError:
+            overrides[name] = value
+    return Session.open(root, overrides)
+
+
+def emit(value: Any) -> None:
+    """Print ``value`` as JSON."""
+    plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+    typer.echo(json.dumps(plain, indent=2, ensure_ascii=False, default=str))
+
+
+def two_columns(title: str, values: dict[str, Any]) -> Table:
+    """A table of names and values."""
+    table = Table(title=title, show_header=False)
+    for name, value in values.items():
+        table.add_row(name, str(value))
+    return table
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """A bar on a terminal, above which the log scrolls; nothing where nobody looks."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    plain_stderr = sys.stderr
+    with Progress(*columns, console=errors, disable=not errors.is_terminal) as bar:
+        # While the bar lives, sys.stderr is a proxy that prints above it.
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+        try:
+            yield bar
+        finally:
+            structlog.configure(logger_factory=structlog.PrintLoggerFactory(plain_stderr))

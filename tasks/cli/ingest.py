@@ -1,0 +1,62 @@
+"""``pinsage ingest``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tasks.cli.app import Json, Root, app, console, emit, open_session
+from tasks.ingest_mapping import IngestMapping, parse_vector_options
+
+
+@app.command()
+def ingest(
+    root: Root,
+    items: Annotated[Path | None, typer.Option(help="Parquet or CSV of the items.")] = None,
+    saves: Annotated[Path | None, typer.Option(help="Parquet or CSV of the saves.")] = None,
+    engagements: Annotated[Path | None, typer.Option(help="Parquet or CSV of the engagements.")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Ingest a year of Complete Journey shop data.")] = False,
+    day: Annotated[str | None, typer.Option(help="The day of data without timestamps.")] = None,
+    item_id: Annotated[str, typer.Option(help="Column with the item's id.")] = "item_id",
+    board_id: Annotated[str, typer.Option(help="Column with the board's id.")] = "board_id",
+    query_id: Annotated[str, typer.Option(help="Column of the engagements with the query item.")] = "query_id",
+    timestamp: Annotated[str | None, typer.Option(help="Column of the saves with their time.")] = None,
+    item_timestamp: Annotated[str | None, typer.Option(help="Column of the items with their time.")] = None,
+    engagement_timestamp: Annotated[str | None, typer.Option(help="Column of the engagements with their time.")] = None,
+    timestamp_unit: Annotated[str, typer.Option(help="Of integer times: auto, s, ms, us or ns.")] = "auto",
+    id_type: Annotated[str, typer.Option(help="auto, int64 or string.")] = "auto",
+    title: Annotated[str | None, typer.Option(help="Column of the items that people read.")] = None,
+    text: Annotated[str | None, typer.Option(help="Column of the items with text.")] = None,
+    image_url: Annotated[str | None, typer.Option(help="Column of the items with a picture.")] = None,
+    vector: Annotated[list[str] | None, typer.Option(help="NAME=COLUMN of a feature vector; repeatable.")] = None,
+    categorical: Annotated[list[str] | None, typer.Option(help="A column with categories; repeatable.")] = None,
+    numeric: Annotated[list[str] | None, typer.Option(help="A column with numbers; repeatable.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Bring data into the store, partitioned by day."""
+    session = open_session(root, [])
+    if demo:
+        from tasks.ingest_demo import ingest_demo
+
+        summary = ingest_demo(session)
+    else:
+        from tasks.ingest import ingest as ingest_files
+
+        mapping = IngestMapping(
+            item_id=item_id,
+            board_id=board_id,
+            query_id=query_id,
+            timestamp=timestamp,
+            item_timestamp=item_timestamp,
+            engagement_timestamp=engagement_timestamp,
+            timestamp_unit=timestamp_unit,
+            id_type=id_type,
+            title=title,
+            text=text,
+            image_url=image_url,
+            vectors=parse_vector_options(vector or []),
+            categorical=tuple(categorical or ()),
+            numeric=tuple(numeric or ()),
+        )
+        summary = ingest_files(session, items=items, saves=saves, engagements=engagements, mapping=mapping, day=day)
+    emit(summary) if as_json else console.print(summary)

@@ -1,0 +1,75 @@
+"""Commands that only read: ``pinsage recommend | search | status | evaluate``."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from tasks.cli.app import Day, Json, Root, app, console, emit, open_session, two_columns
+
+
+@app.command()
+def recommend(
+    item: Annotated[str, typer.Argument(help="The query item's id.")],
+    root: Root,
+    k: Annotated[int, typer.Option("-k", min=1, max=10_000, help="Items wanted.")] = 10,
+    popularity: Annotated[float, typer.Option(min=0, max=10, help="0 = alike, 1 = most likely taken next.")] = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Recommend items for an item, from the published index."""
+    from pinsage.serving.recommender import Recommender
+
+    found = Recommender(root).similar(item, k, popularity)
+    _print_items(f"for {item}", [asdict(each) for each in found], as_json)
+
+
+@app.command()
+def search(
+    text: Annotated[str, typer.Argument(help="Words of a title.")],
+    root: Root,
+    k: Annotated[int, typer.Option("-k", min=1, max=10_000, help="Items wanted.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Find items of the published index by their titles."""
+    from pinsage.serving.recommender import Recommender
+
+    found = Recommender(root).search(text, k)
+    _print_items(f"titles like {text!r}", [asdict(each) for each in found], as_json)
+
+
+@app.command()
+def status(root: Root, as_json: Json = False) -> None:
+    """Show what is ingested, prepared, trained and published."""
+    store = open_session(root, []).store
+    heads = {name: store.ref(name).head() for name in ("champion", "published")}
+    known = {
+        "root": store.root,
+        **{f"raw/{table}": _span(store.ref_names(f"raw/{table}")) for table in ("items", "saves", "engagements")},
+        "prepared": ", ".join(store.ref_names("prepared")[-5:]) or "none",
+        **{name: "none" if head is None else f"{head.uri} (number {head.number})" for name, head in heads.items()},
+    }
+    emit(known) if as_json else console.print(two_columns("status", known))
+
+
+@app.command()
+def evaluate(root: Root, day: Day, as_json: Json = False) -> None:
+    """Show the newest evaluation of the models trained for a day."""
+    from tasks.evaluation_table import evaluation_table, metrics_of_day
+
+    metrics = metrics_of_day(open_session(root, []), day)
+    emit(metrics) if as_json else console.print(evaluation_table(metrics))
+
+
+def _print_items(title: str, found: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        emit(found)
+        return
+    table = Table("item", "title", "category", "score", title=title)
+    for each in found:
+        table.add_row(str(each["item_id"]), each["title"], each["category"], f"{each['score']:.3f}")
+    console.print(table)
+
+
+def _span(days: list[str]) -> str:
+    return f"{len(days)} days, {days[0]} to {days[-1]}" if days else "none"

@@ -1,0 +1,81 @@
+"""Commands of the people who run it: ``pinsage rollback | gc | drop | config``."""
+
+from typing import Annotated
+
+import typer
+
+from tasks.cli.app import Json, Root, Settings, app, console, emit, open_session, two_columns
+
+
+@app.command()
+def rollback(
+    root: Root,
+    name: Annotated[str, typer.Option(help="published or champion.")] = "published",
+    as_json: Json = False,
+) -> None:
+    """Point ``published`` (or ``champion``) to the version it pointed to before."""
+    if name not in ("published", "champion"):
+        raise typer.BadParameter(f"{name!r}: expected published or champion")
+    log = open_session(root, []).store.ref(name)
+    history = log.history()
+    earlier = [entry for entry in history if entry.uri != history[-1].uri] if history else []
+    if not earlier:
+        raise LookupError(f"reference {name} has {len(history)} entries and no earlier version to go back to")
+    entry = log.append(earlier[-1].uri, after=history[-1].number, details={"rollback_of": history[-1].number})
+    emit(entry.model_dump()) if as_json else console.print(f"{name} is now {entry.uri} (number {entry.number})")
+
+
+@app.command()
+def gc(
+    root: Root,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete; without it the plan is only printed.")] = False,
+    keep: Annotated[int, typer.Option(min=0, help="Newest commits of each partition that are kept.")] = 2,
+    grace_hours: Annotated[float, typer.Option(min=0, help="Younger objects are kept.")] = 24.0,
+    as_json: Json = False,
+) -> None:
+    """Remove versions that no reference reaches; prints first, deletes on --yes."""
+    from pinsage.store.garbage import collect_garbage, plan_garbage
+
+    store = open_session(root, []).store
+    plan = plan_garbage(store, keep=keep, grace_seconds=grace_hours * 3600)
+    if yes:
+        collect_garbage(store, plan, grace_seconds=grace_hours * 3600)
+    result = {"removed": yes, "versions": list(plan.versions), "objects": len(plan.keys), "bytes": plan.num_bytes}
+    emit(result) if as_json else console.print(result)
+
+
+@app.command()
+def drop(
+    uri: Annotated[str, typer.Argument(help="<dataset>/<partition>/<fingerprint> of a damaged version.")],
+    root: Root,
+    as_json: Json = False,
+) -> None:
+    """Forget one damaged version, so that its stage runs again; roll back first if it is published."""
+    from pinsage.store.garbage import drop_version
+
+    drop_version(open_session(root, []).store, uri)
+    emit({"dropped": uri}) if as_json else console.print(f"{uri} is dropped; run its stage again")
+
+
+@app.command()
+def config(
+    settings: Settings = [],  # noqa: B006  # typer wants a list
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print every field with its range and meaning.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Print the configuration in force: defaults, file, environment and --set."""
+    from pinsage.config import load_config
+
+    if markdown:
+        from tasks.config_docs import configuration_page
+
+        typer.echo(configuration_page())
+        return
+
+    overrides = dict(setting.partition("=")[::2] for setting in settings)
+    values = load_config(overrides).model_dump(mode="json")
+    if as_json:
+        emit(values)
+        return
+    for section, fields in values.items():
+        console.print(two_columns(section, fields))

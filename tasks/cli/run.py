@@ -1,0 +1,39 @@
+"""``pinsage run``: a whole day, or one stage of it."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.table import Column, Table
+
+from tasks.cli.app import Day, Json, Root, Settings, app, console, emit, open_session, progress_bar
+
+
+@app.command()
+def run(
+    root: Root,
+    day: Day,
+    stage: Annotated[str, typer.Argument(help="all, prepare, train, publish, or one stage by its name.")] = "all",
+    settings: Settings = [],  # noqa: B006  # typer wants a list
+    force: Annotated[bool, typer.Option("--force", help="Publish although a newer day is published.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run a whole day, or up to one stage of it; finished work is found and not done again."""
+    from tasks.pipeline import steps_of
+
+    session = open_session(root, settings)
+    steps, stages = steps_of(session, stage, day, force=force)
+    done = []
+    with progress_bar() as bar:
+        task = bar.add_task(stages[0], total=len(stages))
+        # What is shown is the stage at work; after the last one, that it is done.
+        for step, following in zip(steps, (*stages[1:], "done"), strict=True):
+            done.append(step)
+            bar.update(task, advance=1, description=following)
+    if as_json:
+        emit({"day": day, "steps": [asdict(step) for step in done]})
+        return
+    table = Table("stage", "day", Column("made", overflow="fold"), title=f"{stage} {day}")
+    for step in done:
+        table.add_row(step.stage, step.day, step.made)
+    console.print(table)
