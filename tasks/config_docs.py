@@ -1,4 +1,4 @@
-"""docs/configuration.md, generated from the fields of the configuration."""
+"""docs/configuration.md and the help of ``pinsage config``, generated from the fields of the configuration."""
 
 from __future__ import annotations
 
@@ -26,6 +26,20 @@ def configuration_page() -> str:
             default = json.dumps(schema.get("default"))
             meaning = schema.get("description", "").replace("|", "\\|")
             lines.append(f"| `{name}` | `{default}` | {_allowed(schema)} | {meaning} |".replace("`null`", "none"))
+        lines.append("")
+    return "\n".join(lines)
+
+
+def configuration_help() -> str:
+    """The help text of ``pinsage config``: every setting with its default and meaning, a line each."""
+    lines = ["Print the configuration in force: defaults, file, environment and --set.", ""]
+    for section, field in PinSageConfig.model_fields.items():
+        owner = field.annotation
+        assert owner is not None, "every section is a model"
+        lines.append("\b")
+        for name, schema in owner.model_json_schema()["properties"].items():
+            default = json.dumps(schema.get("default"))
+            lines.append(f"{section}.{name} = {default}: {schema.get('description', '')}")
         lines.append("")
     return "\n".join(lines)
 

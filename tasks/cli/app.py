@@ -28,7 +28,12 @@ Settings = Annotated[list[str], typer.Option("--set", help="A setting, such as -
 
 
 def open_session(root: str, settings: list[str]) -> Session:
-    """Open the store and read ``section.field=value`` settings; values are JSON where they parse as JSON."""
+    """Open the store with ``section.field=value`` settings."""
+    return Session.open(root, parse_settings(settings))
+
+
+def parse_settings(settings: list[str]) -> dict[str, Any]:
+    """Read ``section.field=value`` settings; values are JSON where they parse as JSON."""
     overrides: dict[str, Any] = {}
     for setting in settings:
         name, separator, value = setting.partition("=")
@@ -38,7 +43,7 @@ def open_session(root: str, settings: list[str]) -> Session:
             overrides[name] = json.loads(value)
         except json.JSONDecodeError:
             overrides[name] = value
-    return Session.open(root, overrides)
+    return overrides
 
 
 def emit(value: Any) -> None:

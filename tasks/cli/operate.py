@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from tasks.cli.app import Json, Root, Settings, app, console, emit, open_session, two_columns
+from tasks.cli.app import Json, Root, Settings, app, console, emit, open_session, parse_settings, two_columns
+from tasks.config_docs import configuration_help, configuration_page
 
 
 @app.command()
@@ -57,7 +58,7 @@ def drop(
     emit({"dropped": uri}) if as_json else console.print(f"{uri} is dropped; run its stage again")
 
 
-@app.command()
+@app.command(help=configuration_help())
 def config(
     settings: Settings = [],  # noqa: B006  # typer wants a list
     markdown: Annotated[bool, typer.Option("--markdown", help="Print every field with its range and meaning.")] = False,
@@ -67,13 +68,10 @@ def config(
     from pinsage.config import load_config
 
     if markdown:
-        from tasks.config_docs import configuration_page
-
         typer.echo(configuration_page())
         return
 
-    overrides = dict(setting.partition("=")[::2] for setting in settings)
-    values = load_config(overrides).model_dump(mode="json")
+    values = load_config(parse_settings(settings)).model_dump(mode="json")
     if as_json:
         emit(values)
         return
