@@ -21,7 +21,7 @@ from pinsage.evaluation.random_walk import random_walk_ranks
 from pinsage.evaluation.ranking import rank_by_vectors
 from pinsage.evaluation.reciprocal_rank import mean_reciprocal_rank, reciprocal_ranks
 from pinsage.evaluation.similarity_spread import similarity_spread
-from pinsage.evaluation.slices import few_saves_slice
+from pinsage.evaluation.slices import Slice, cold_slice, few_saves_slice
 from pinsage.store import Version
 from pinsage.training.trainer import as_queries
 from pinsage.unit_rows import unit_rows
@@ -30,7 +30,7 @@ from tasks.prepared import Prepared
 from tasks.sample_neighborhoods import open_graph
 from tasks.session import Session
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 
 log = structlog.get_logger()
 
@@ -67,9 +67,8 @@ def evaluate_model(
             log.info("evaluate_model", baseline=name)
             ranks[name] = _baselines(as_of, config, queries, positives)[name]()
         known = (queries >= 0) & (positives >= 0)
-        few = few_saves_slice(degrees[positives[known]], config.few_saves_share)
-        members = np.zeros(len(queries), dtype=bool)
-        members[known] = few.members
+        targets = degrees[positives[known]]
+        slices = {"few_saves": few_saves_slice(targets, config.few_saves_share), "cold": cold_slice(targets)}
         metrics = {
             "pool_size": graph.num_items,
             "num_queries": int(known.sum()),
@@ -77,13 +76,7 @@ def evaluate_model(
             "as_of_day": as_of.day,
             "reciprocal_scale": config.reciprocal_scale,
             "methods": _measures(ranks, boards, np.ones(len(queries), dtype=bool), config),
-            "slices": {
-                "few_saves": {
-                    "max_saves": few.max_saves,
-                    "num_queries": int(members.sum()),
-                    "methods": _measures(ranks, boards, members, config),
-                }
-            },
+            "slices": {name: _measured_slice(each, known, ranks, boards, config) for name, each in slices.items()},
             "similarity_spread": {
                 "pinsage": _spread(_content_part(embeddings), config),
                 "content": _spread(content_of(as_of.features), config),
@@ -156,6 +149,18 @@ def _measures(
             },
         }
     return measured
+
+
+def _measured_slice(
+    part: Slice, known: np.ndarray, ranks: dict[str, np.ndarray], boards: np.ndarray, config: EvaluationConfig
+) -> dict[str, Any]:
+    members = np.zeros(len(known), dtype=bool)
+    members[known] = part.members
+    return {
+        "max_saves": part.max_saves,
+        "num_queries": int(members.sum()),
+        "methods": _measures(ranks, boards, members, config),
+    }
 
 
 def _content_part(embeddings: Version) -> np.ndarray:

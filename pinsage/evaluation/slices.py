@@ -1,7 +1,7 @@
 """Parts of the evaluation that are reported on their own.
 
 Held-out pairs mostly end in popular items, and labels that a recommender produced favour it; the slice of targets with
-few saves shows what is left when neither helps.
+few saves shows what is left when neither helps, the slice of cold targets what is known from features alone.
 """
 
 from __future__ import annotations
@@ -32,3 +32,12 @@ def few_saves_slice(target_degrees: NDArray[np.integer], share: float) -> Slice:
         return Slice(np.zeros(0, dtype=np.bool_), 0)
     bound = int(np.quantile(target_degrees, share, method="inverted_cdf"))
     return Slice(target_degrees <= bound, bound)
+
+
+def cold_slice(target_degrees: NDArray[np.integer]) -> Slice:
+    """The pairs whose positive had no saves at all as of the as-of day: it can be found by its features alone.
+
+    Args:
+        target_degrees: saves of each pair's positive, [n].
+    """
+    return Slice(target_degrees == 0, 0)
