@@ -5,59 +5,64 @@ A daily run is for the day before; trigger it by hand for any delivered day. Fin
 """
 
 import os
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from airflow.sdk import Asset, CronPartitionTimetable, Param, PartitionedAtRuntime, dag, get_current_context, task
+from airflow.sdk import CronPartitionTimetable, PartitionedAtRuntime, dag, get_current_context, task, task_group
 
-from tasks.dag_run import CRON_VARIABLE, PREPARED_ASSET, form, open_run
+from pinsage_airflow.alerts import deadline
+from pinsage_airflow.links import DASK_DASHBOARD, DATA_DOCS, with_links
+from pinsage_airflow.wiring import DASK_POOL, DEFAULTS, PREPARED, trigger_form
+from tasks.dag_run import CRON_VARIABLE, open_run
 
 CRON = os.environ.get(CRON_VARIABLE, "0 0 * * *")
-SCHEDULE = (
-    CronPartitionTimetable(CRON, timezone="UTC", run_offset=-1, key_format="%Y-%m-%d")
-    if CRON
-    else PartitionedAtRuntime()
-)
-DAY = Param(None, type=["null", "string"], format="date", title="Day", description="YYYY-MM-DD, UTC", section="Run")
-FIELDS = form("validation", "graph", "features", "walks")
+DAILY = CronPartitionTimetable(CRON, timezone="UTC", run_offset=-1, key_format="%Y-%m-%d") if CRON else None
 
 
 @dag(
-    schedule=SCHEDULE,
+    schedule=DAILY or PartitionedAtRuntime(),
     start_date=datetime(2017, 1, 1),
     catchup=False,
+    deadline=deadline(),
     doc_md=__doc__,
     tags=["pinsage"],
-    params={"day": DAY} | {name: Param(**field) for name, field in FIELDS.items()},
-    default_args={"retries": 2, "retry_delay": timedelta(seconds=10)},
+    params=trigger_form("validation", "graph", "features", "walks"),
+    default_args=DEFAULTS,
 )
 def pinsage_prepare():
-    @task
-    def plan_days() -> list[list[str]]:
-        from tasks.prepared import days_to_validate
+    @task_group(prefix_group_id=False, tooltip="Great Expectations judges what is new; faulty rows go to quarantine")
+    def validation():
+        @task
+        def plan_days() -> list[list[str]]:
+            from tasks.prepared import days_to_validate
 
-        return days_to_validate(*open_run(get_current_context()))
+            return days_to_validate(*open_run(get_current_context()))
 
-    @task(map_index_template="{{ days[0] }} to {{ days[-1] }}")
-    def validate(days: list[str]) -> None:
-        from tasks.validate import validate_days
+        @task(map_index_template="{{ days[0] }} to {{ days[-1] }}")
+        def validate(days: list[str]) -> None:
+            from tasks.validate import validate_days
 
-        session, _ = open_run(get_current_context())
-        validate_days(session, days)
+            session, _ = open_run(get_current_context())
+            validate_days(session, days)
 
-    @task(trigger_rule="none_failed")
-    def build_catalog() -> str:
-        from tasks import build_catalog as stage
+        @task(trigger_rule="none_failed")
+        def build_catalog() -> str:
+            from tasks import build_catalog as stage
 
-        return stage.build_catalog(*open_run(get_current_context())).uri
+            return stage.build_catalog(*open_run(get_current_context())).uri
 
-    @task
-    def data_docs(catalog: str) -> str:
-        from tasks.data_docs import write_data_docs
+        @task
+        def data_docs(catalog: str) -> str:
+            from tasks.data_docs import write_data_docs
 
-        session, day = open_run(get_current_context())
-        return write_data_docs(session, day, session.store.version(catalog))
+            session, day = open_run(get_current_context())
+            return write_data_docs(session, day, session.store.version(catalog))
 
-    @task
+        catalog = build_catalog()
+        validate.expand(days=plan_days()) >> catalog
+        with_links(data_docs(catalog), DATA_DOCS)
+        return catalog
+
+    @task(pool=DASK_POOL)
     def build_graph(catalog: str) -> str:
         from tasks import build_graph as stage
 
@@ -71,26 +76,28 @@ def pinsage_prepare():
         session, _ = open_run(get_current_context())
         return stage.featurize_items(session, *map(session.store.version, (catalog, graph))).uri
 
-    @task
+    @task(pool=DASK_POOL)
     def sample_neighborhoods(graph: str) -> str:
         from tasks import sample_neighborhoods as stage
 
         session, _ = open_run(get_current_context())
         return stage.sample_neighborhoods(session, session.store.version(graph)).uri
 
-    @task(outlets=[Asset(PREPARED_ASSET)])
-    def record_prepared(*uris: str) -> str:
+    @task(outlets=[PREPARED])
+    def record_prepared(*uris: str, outlet_events=None) -> str:
         from tasks import prepared as stage
 
         session, day = open_run(get_current_context())
-        return stage.record_prepared(session, day, *map(session.store.version, uris)).uri
+        version = stage.record_prepared(session, day, *map(session.store.version, uris))
+        # Named here, so that a run by hand, which has no partition key, starts what follows as well.
+        outlet_events[PREPARED].add_partitions(day)
+        outlet_events[PREPARED].extra = {"version": version.uri}
+        return version.uri
 
-    validated = validate.expand(days=plan_days())
-    catalog = build_catalog()
-    validated >> catalog
-    data_docs(catalog)
-    graph = build_graph(catalog)
-    record_prepared(catalog, graph, featurize_items(catalog, graph), sample_neighborhoods(graph))
+    catalog = validation()
+    graph = with_links(build_graph(catalog), *DASK_DASHBOARD)
+    neighborhoods = with_links(sample_neighborhoods(graph), *DASK_DASHBOARD)
+    record_prepared(catalog, graph, featurize_items(catalog, graph), neighborhoods)
 
 
 pinsage_prepare()

@@ -1,32 +1,35 @@
 """### PinSage: embed, index, publish, report
 
-Runs when a day is prepared, with the champion; trigger it by hand for any prepared day. An index is served only after
-it passed its gate, and an older day never replaces a newer one unless `force` is set. Without a champion it skips.
+Runs when a day is prepared, and for the newest prepared day when the champion changes; trigger it by hand for any
+prepared day. An index is served only after it passed its gate, and an older day never replaces a newer one unless
+`force` is set. Without a champion it skips.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from airflow.sdk import Asset, Param, PartitionedAssetTimetable, dag, get_current_context, task
+from airflow.sdk import Param, PartitionedAssetTimetable, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from tasks.dag_run import PREPARED_ASSET, form, open_run
+from pinsage_airflow.alerts import deadline
+from pinsage_airflow.links import REPORT, with_links
+from pinsage_airflow.wiring import CHAMPION, DEFAULTS, PREPARED, trigger_form
+from tasks.dag_run import open_run
 
-DAY = Param(None, type=["null", "string"], format="date", title="Day", description="YYYY-MM-DD, UTC", section="Run")
 FORCE = Param(False, type="boolean", title="Force", description="Let an older day replace a newer one", section="Run")
-FIELDS = form("index", "publish")
 
 
 @dag(
-    schedule=PartitionedAssetTimetable(assets=Asset(PREPARED_ASSET)),
+    schedule=PartitionedAssetTimetable(assets=PREPARED | CHAMPION),
     start_date=datetime(2017, 1, 1),
     catchup=False,
+    deadline=deadline(),
     doc_md=__doc__,
     tags=["pinsage"],
-    params={"day": DAY, "force": FORCE} | {name: Param(**field) for name, field in FIELDS.items()},
-    default_args={"retries": 2, "retry_delay": timedelta(seconds=10)},
+    params=trigger_form("index", "publish", force=FORCE),
+    default_args=DEFAULTS,
 )
 def pinsage_publish():
-    @task
+    @task(inlets=[PREPARED, CHAMPION])
     def choose_model() -> str:
         session, _ = open_run(get_current_context())
         champion = session.store.ref("champion").head()
@@ -68,7 +71,7 @@ def pinsage_publish():
 
     model = choose_model()
     index = build_index(embed_items(model))
-    publish_index(index) >> write_report(index, model)
+    publish_index(index) >> with_links(write_report(index, model), REPORT)
 
 
 pinsage_publish()

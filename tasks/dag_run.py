@@ -13,6 +13,7 @@ from tasks.days import add_days, check_day
 ROOT_VARIABLE = "PINSAGE_ROOT"
 CRON_VARIABLE = "PINSAGE_CRON"
 PREPARED_ASSET = "pinsage://prepared"
+CHAMPION_ASSET = "pinsage://champion"
 
 
 def form(*sections: str) -> dict[str, dict[str, Any]]:

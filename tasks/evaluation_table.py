@@ -48,3 +48,13 @@ def evaluation_table(metrics: dict[str, Any]) -> Table:
             cells.append(f"[bold]{shown}[/]" if value is not None and value == best[name] else shown)
         table.add_row(method, *cells)
     return table
+
+
+def evaluation_markdown(metrics: dict[str, Any]) -> str:
+    """The same table as Markdown, for where a person is asked."""
+    methods: dict[str, dict[str, Any]] = metrics["methods"]
+    names = [name for name in methods["pinsage"] if name != "interval"]
+    lines = [["method", *names], ["---"] * (len(names) + 1)]
+    for method, values in sorted(methods.items(), key=lambda each: (each[0] != "pinsage", each[0])):
+        lines.append([method, *("-" if values.get(name) is None else f"{values[name]:.4f}" for name in names)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Promotion:
-    """The decision: whether ``model`` was promoted, or is the champion already, and why."""
+    """The decision: whether ``model`` becomes the champion, and why."""
 
     promoted: bool
     reason: str
@@ -25,7 +25,23 @@ class Promotion:
 
 
 def promote_model(session: Session, evaluation: Version) -> Promotion:
-    """Hold the evaluated challenger against the champion, measured on the challenger's pairs.
+    """Make the evaluated challenger the champion if `decide_promotion` says so.
+
+    Raises:
+        ReferenceMovedError: Another champion was made meanwhile; retry.
+    """
+    champions = session.store.ref("champion")
+    head = champions.head()
+    decision = decide_promotion(session, evaluation)
+    if decision.promoted:
+        details = {"reason": decision.reason, "evaluation": evaluation.uri}
+        champions.append(decision.model, after=0 if head is None else head.number, details=details)
+    log.info("promote_model", promoted=decision.promoted, reason=decision.reason, model=decision.model)
+    return decision
+
+
+def decide_promotion(session: Session, evaluation: Version) -> Promotion:
+    """Hold the evaluated challenger against the champion, measured on the challenger's pairs; nothing moves.
 
     A challenger for an earlier day than the champion's never replaces it: a backfill does not turn back the clock.
 
@@ -35,29 +51,22 @@ def promote_model(session: Session, evaluation: Version) -> Promotion:
     """
     store, config = session.store, session.config.promotion
     challenger = store.input_of(evaluation, "model")
-    log_of_champions = store.ref("champion")
-    head = log_of_champions.head()
+    head = store.ref("champion").head()
     if head is not None and head.uri == challenger.uri:
         return Promotion(False, "is the champion already", challenger.uri)
     metrics = evaluation.json("metrics")
     if head is None:
-        promoted, reason = _first(metrics, config.metric, config.first_model_content_factor)
-    else:
-        champion = store.version(head.uri)
-        if champion.partition > challenger.partition:
-            return Promotion(False, f"the champion is of {champion.partition}, a later day", challenger.uri)
-        if metrics["num_queries"] < config.min_queries:
-            reason = f"{metrics['num_queries']} queries are too few to decide, expected {config.min_queries}"
-            return Promotion(False, reason, challenger.uri)
-        as_of = open_prepared(session, str(metrics["as_of_day"]))
-        pairs, holdout_pairs = store.input_of(evaluation, "pairs"), store.input_of(evaluation, "holdout_pairs")
-        champion_evaluation = evaluate_model(session, evaluation.partition, as_of, champion, pairs, holdout_pairs)
-        promoted, reason = _better(metrics, champion_evaluation.json("metrics"), session)
-    if promoted:
-        number = 0 if head is None else head.number
-        log_of_champions.append(challenger.uri, after=number, details={"reason": reason, "evaluation": evaluation.uri})
-    log.info("promote_model", promoted=promoted, reason=reason, model=challenger.uri)
-    return Promotion(promoted, reason, challenger.uri)
+        return Promotion(*_first(metrics, config.metric, config.first_model_content_factor), challenger.uri)
+    champion = store.version(head.uri)
+    if champion.partition > challenger.partition:
+        return Promotion(False, f"the champion is of {champion.partition}, a later day", challenger.uri)
+    if metrics["num_queries"] < config.min_queries:
+        reason = f"{metrics['num_queries']} queries are too few to decide, expected {config.min_queries}"
+        return Promotion(False, reason, challenger.uri)
+    as_of = open_prepared(session, str(metrics["as_of_day"]))
+    pairs, holdout_pairs = store.input_of(evaluation, "pairs"), store.input_of(evaluation, "holdout_pairs")
+    champion_evaluation = evaluate_model(session, evaluation.partition, as_of, champion, pairs, holdout_pairs)
+    return Promotion(*_better(metrics, champion_evaluation.json("metrics"), session), challenger.uri)
 
 
 def _first(metrics: dict[str, Any], metric: str, factor: float) -> tuple[bool, str]:

@@ -1,0 +1,53 @@
+"""A person says yes before a better challenger becomes the champion; off unless the form or the environment asks."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import Context, Param
+
+from tasks.dag_run import open_run
+
+ASK = Param(
+    os.environ.get("PINSAGE_APPROVAL", "").lower() in ("1", "true", "yes"),
+    type="boolean",
+    title="Ask before promotion",
+    description="Wait for a person's approval before a better challenger becomes the champion",
+    section="Run",
+)
+
+
+class PromotionApproval(ApprovalOperator):
+    """Waits in Airflow's *Required Actions* when ``approval`` is set and the challenger would be promoted.
+
+    A rejection skips the promotion and what follows it; the champion stays.
+
+    Args:
+        evaluation: The URI of the challenger's evaluation.
+        days_after_key: As `tasks.dag_run.run_day` takes it.
+    """
+
+    template_fields = (*ApprovalOperator.template_fields, "evaluation")
+
+    def __init__(self, *, evaluation: Any, days_after_key: int = 0, **arguments: Any) -> None:
+        super().__init__(subject="Make this model the champion?", **arguments)
+        self.evaluation = evaluation
+        self.days_after_key = days_after_key
+
+    def execute(self, context: Context) -> Any:
+        """Ask, or go on at once where there is nothing to ask."""
+        from tasks.evaluation_table import evaluation_markdown
+        from tasks.promote_model import decide_promotion
+
+        if not context["params"]["approval"]:
+            return None
+        session, _ = open_run(context, self.days_after_key)
+        evaluation = session.store.version(self.evaluation)
+        decision = decide_promotion(session, evaluation)
+        if not decision.promoted:
+            self.log.info("nothing to approve: %s", decision.reason)
+            return None
+        self.body = f"{decision.reason}\n\n{evaluation_markdown(evaluation.json('metrics'))}"
+        return super().execute(context)

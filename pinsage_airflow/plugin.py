@@ -1,0 +1,75 @@
+"""The Airflow plugin: reports and Data Docs of the store's site, on Airflow's web server, for who is logged in.
+
+FastAPI apps of plugins have no login of their own, so every route here asks for Airflow's user. Pages are sandboxed by
+their Content-Security-Policy: a script in one has no access to the session of the UI.
+"""
+
+from __future__ import annotations
+
+import functools
+import html
+import os
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk.plugins_manager import AirflowPlugin
+
+from pinsage_airflow.links import SITE_PREFIX
+from tasks.dag_run import ROOT_VARIABLE
+
+SECURITY = {"Content-Security-Policy": "sandbox allow-scripts allow-popups", "X-Content-Type-Options": "nosniff"}
+
+
+async def site(scope: Any, receive: Any, send: Any) -> None:
+    """The app as ASGI calls it; made at its first request, since every process of Airflow loads the plugin."""
+    await site_app()(scope, receive, send)
+
+
+@functools.cache
+def site_app() -> Any:
+    """The FastAPI app: ``/site/`` lists what there is, ``/site/<path>`` is a page of ``<root>/_site``."""
+    from airflow.api_fastapi.core_api.security import get_user
+    from fastapi import Depends, FastAPI, HTTPException
+    from fastapi.responses import FileResponse, HTMLResponse
+
+    app = FastAPI(title="PinSage", dependencies=[Depends(get_user)], docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get("/site/")
+    def listing() -> HTMLResponse:
+        rows = []
+        for kind, title in (("reports", "Report"), ("data_docs", "Data Docs")):
+            folder = _site() / kind
+            for day in sorted((path.name for path in folder.iterdir()), reverse=True) if folder.is_dir() else ():
+                page = html.escape(f"{kind}/{day}/index.html")
+                rows.append((day, f'<li>{html.escape(day)} <a href="{page}" target="_blank">{title}</a></li>'))
+        listed = "".join(row for _, row in sorted(rows, reverse=True)) or "<li>nothing yet</li>"
+        return HTMLResponse(f"<h1>PinSage</h1><ul>{listed}</ul>", headers=SECURITY)
+
+    @app.get("/site/{path:path}")
+    def page(path: str) -> FileResponse:
+        site = _site()
+        found = (site / path).resolve()
+        if not found.is_relative_to(site) or not found.is_file():
+            raise HTTPException(404, f"the site has no {path!r}; the run that makes it has not got there yet")
+        return FileResponse(found, headers=SECURITY)
+
+    return app
+
+
+def _site() -> Path:
+    from fastapi import HTTPException
+
+    root = os.environ.get(ROOT_VARIABLE, "")
+    if not root or "://" in root:
+        raise HTTPException(404, f"{ROOT_VARIABLE} is {root!r}: pages are served from a local store only")
+    return (Path(root) / "_site").resolve()
+
+
+class PinSagePlugin(AirflowPlugin):
+    """Registered by the entry point ``airflow.plugins`` of this distribution."""
+
+    name = "pinsage"
+    fastapi_apps = [{"app": site, "url_prefix": SITE_PREFIX, "name": "PinSage"}]
+    external_views = [
+        {"name": "PinSage", "href": f"{SITE_PREFIX}/site/", "url_route": "pinsage", "destination": "nav"},
+    ]

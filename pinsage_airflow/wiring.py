@@ -1,0 +1,42 @@
+"""What the three DAGs have in common: the assets between them, their forms, pools and defaults."""
+
+import os
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import Asset, Param
+
+from pinsage_airflow.alerts import report_failure
+from pinsage_airflow.retries import StageRetries
+from tasks.dag_run import CHAMPION_ASSET, PREPARED_ASSET, form
+
+PREPARED = Asset(PREPARED_ASSET)
+CHAMPION = Asset(CHAMPION_ASSET)
+
+# Airflow never schedules a task whose pool does not exist; so pools are named only where somebody made them.
+GPU_POOL = os.environ.get("PINSAGE_GPU_POOL", "default_pool")
+DASK_POOL = os.environ.get("PINSAGE_DASK_POOL", "default_pool")
+
+DEFAULTS: dict[str, Any] = {
+    "owner": "pinsage",
+    "retries": 3,
+    "retry_delay": timedelta(seconds=30),
+    "retry_policy": StageRetries(),
+    "execution_timeout": timedelta(hours=6),
+    "on_failure_callback": report_failure,
+}
+TRAINING_TIMEOUT = timedelta(hours=24)
+
+DAY = Param(
+    None,
+    type=["null", "string"],
+    format="date",
+    title="Day",
+    description="The day that the run is for, in UTC. Scheduled runs know theirs; by hand it is required.",
+    section="Run",
+)
+
+
+def trigger_form(*sections: str, **fields: Param) -> dict[str, Param]:
+    """The form of a DAG: its day, ``fields`` of its own, and every setting of ``sections`` of the configuration."""
+    return {"day": DAY, **fields, **{name: Param(**field) for name, field in form(*sections).items()}}
