@@ -18,6 +18,7 @@ from pinsage.graph.config import GraphConfig
 from pinsage.index.config import IndexConfig
 from pinsage.model.config import ModelConfig
 from pinsage.pairs.config import PairConfig
+from pinsage.serving.config import ServingConfig
 from pinsage.stage_configs import PromotionConfig, PublishConfig, ResourceConfig, ValidationConfig
 from pinsage.training.config import TrainingConfig
 from pinsage.walks.config import HardNegativeConfig, WalkConfig
@@ -48,6 +49,7 @@ class PinSageConfig(BaseSettings):
     promotion: PromotionConfig = PromotionConfig()
     index: IndexConfig = IndexConfig()
     publish: PublishConfig = PublishConfig()
+    serving: ServingConfig = ServingConfig()
     resources: ResourceConfig = ResourceConfig()
 
     @classmethod

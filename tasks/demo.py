@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -87,7 +87,7 @@ def _show(session: Session, root: str, airflow: LocalAirflow | None, started: fl
     console.print(evaluation_table(metrics_of_day(session, DAY)))
     recommender = Recommender(root)
     for words in QUERIES:
-        found: list[Any] = recommender.search(words, 200)
+        found = recommender.search(words, 200)
         if found:
             query = recommender.most_popular([each.item_id for each in found])
             table = Table("item", "title", "category", "score", title=f"Like {query.title}", title_justify="left")

@@ -1,1 +1,1 @@
-"""Reading published versions: the Recommender."""
+"""Reading published versions: the Recommender, the service and its explorer page."""

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from pinsage.index.annoy_shards import ShardedIndex, open_shard
+from pinsage.index.annoy_shards import IndexFileError, ShardedIndex, open_shard
 from pinsage.index.geometry import Geometry
+from pinsage.serving.answers import Answer, Recommendation, UnknownItemError
+from pinsage.serving.titles import TitleIndex
 from pinsage.store import Version
+
+DATASET = "index"
+LABELS = ("item_id", "title", "category", "image_url")
 
 
 @dataclass(frozen=True)
 class PublishedIndex:
-    """What answers are made from; read-only.
+    """What answers are made from; read-only until it is closed.
 
     Attributes:
         version: The ``index`` version.
@@ -28,22 +38,115 @@ class PublishedIndex:
     items: pa.Table
     row_of: dict[Any, int]
 
+    def row(self, item_id: Any) -> int:
+        """Row of an item; an id that came as text is also tried as a number, and the other way round.
+
+        Raises:
+            UnknownItemError: The item is not in the catalogue; the message names ids that are close.
+        """
+        found = self._found(item_id)
+        if found is not None:
+            return found
+        text = str(item_id)
+        ids = self._sorted_ids
+        place = bisect_left(ids, text)
+        near = ", ".join(repr(each) for each in ids[max(place - 1, 0) : place + 2])
+        shown = text if len(text) <= 80 else f"{text[:80]}..."
+        raise UnknownItemError(
+            f"item {shown!r} is not among the {len(self.row_of)} items of {self.version.uri}; "
+            f"ids next to it: {near or 'none'}"
+        )
+
+    def knows(self, item_id: Any) -> bool:
+        """Whether the catalogue holds the item."""
+        return self._found(item_id) is not None
+
+    def rows(self, item_ids: Iterable[Any]) -> np.ndarray:
+        """Rows of several items, int64 [n]; see `row`."""
+        return np.array([self.row(item_id) for item_id in item_ids], dtype=np.int64)
+
+    def recommendation(self, row: int, score: float) -> Recommendation:
+        """Label a row."""
+        values = {name: self._labels[name][row].as_py() for name in LABELS}
+        return Recommendation(
+            item_id=values["item_id"],
+            title=values["title"] or str(values["item_id"]),
+            category=values["category"] or "",
+            score=round(score, 6),
+            image_url=values["image_url"],
+        )
+
+    def answer(self, rows: Iterable[int], scores: Iterable[float]) -> Answer:
+        """Label rows, in the given order."""
+        items = (self.recommendation(int(row), float(score)) for row, score in zip(rows, scores, strict=True))
+        return Answer(self.version.uri, tuple(items))
+
+    def rows_of_categories(self, categories: Iterable[str]) -> np.ndarray:
+        """Rows of all items of some categories, ascending, int64 [n]."""
+        names, codes = self.categories
+        wanted = [names.index(each) for each in categories if each in names]
+        return np.flatnonzero(np.isin(codes, wanted)).astype(np.int64)
+
+    @cached_property
+    def categories(self) -> tuple[list[str], np.ndarray]:
+        """The distinct categories, sorted, "" for none, and every item's position among them, int32 [num_items]."""
+        encoded = self._labels["category"].fill_null("").dictionary_encode()
+        names = encoded.dictionary.to_pylist()
+        order = sorted(range(len(names)), key=names.__getitem__)
+        position = np.empty(len(names), dtype=np.int32)
+        position[order] = np.arange(len(names), dtype=np.int32)
+        return [names[each] for each in order], position[encoded.indices.to_numpy()]
+
+    @cached_property
+    def titles(self) -> TitleIndex:
+        """Words of the titles; an item without a title is found by its id."""
+        ids = self._labels["item_id"].to_pylist()
+        titles = self._labels["title"].to_pylist()
+        return TitleIndex([title or str(item_id) for title, item_id in zip(titles, ids, strict=True)])
+
+    def close(self) -> None:
+        """Unmap the shards; the arrays' maps go with the last reference to them. Nobody may ask afterwards."""
+        for shard in self.index.shards:
+            shard.trees.unload()
+
+    def _found(self, item_id: Any) -> int | None:
+        known = self.row_of
+        if item_id in known:
+            return known[item_id]
+        text = str(item_id)
+        number = int(text) if re.fullmatch(r"-?[0-9]{1,19}", text) else None
+        return known.get(number, known.get(text))
+
+    @cached_property
+    def _labels(self) -> dict[str, pa.Array]:
+        return {name: self.items.column(name).combine_chunks() for name in LABELS}
+
+    @cached_property
+    def _sorted_ids(self) -> list[str]:
+        return sorted(map(str, self.row_of))
+
 
 def open_published(version: Version) -> PublishedIndex:
     """Open an ``index`` version; every file's digest is checked before it is mapped.
 
     Raises:
         DamagedVersionError: A file is not what the manifest says.
-        IndexFileError: A shard does not belong to the embeddings.
+        IndexFileError: It is no index, or a shard does not belong to the embeddings.
     """
+    if version.manifest.dataset != DATASET:
+        raise IndexFileError(f"{version.uri}: a version of {version.manifest.dataset!r}, expected one of {DATASET!r}")
     sidecar = version.json("sidecar")
     geometry = Geometry.from_json(sidecar["geometry"])
     embeddings = version.array("embeddings")
+    items = version.table("items")
+    if not len(embeddings) == items.num_rows == sidecar["num_items"]:
+        raise IndexFileError(
+            f"{version.uri}: {len(embeddings)} embeddings and {items.num_rows} labels, expected {sidecar['num_items']}"
+        )
     shards = tuple(
         open_shard(version.path(f"shard-{number:03d}"), version.array(f"rows-{number:03d}"), embeddings, geometry)
         for number in range(sidecar["num_shards"])
     )
-    items = version.table("items")
     ids = items.column("item_id").to_pylist()
     return PublishedIndex(
         version=version,

@@ -2,69 +2,78 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 
-from pinsage.serving.published import PublishedIndex, open_published
+from pinsage.serving.answers import Answer, NothingKnownError, Recommendation, UnknownItemError
+from pinsage.serving.config import ServingConfig
+from pinsage.serving.filters import Filter, search_filtered
+from pinsage.serving.new_items import NewItem, NewItemEmbedder
+from pinsage.serving.open_versions import OpenVersions
 from pinsage.store import Store
 
 SIMILAR = 0.0
-
-
-class NothingPublishedError(LookupError):
-    """The store has no published index yet."""
-
-
-class UnknownItemError(LookupError):
-    """The published index does not know the item."""
-
-
-@dataclass(frozen=True)
-class Recommendation:
-    """An item that was found; ``score`` is the model's (search: the share of the title that matched)."""
-
-    item_id: int | str
-    title: str
-    category: str
-    score: float
-    image_url: str | None
+DECAY = 0.8
+EVERYTHING = Filter()
 
 
 class Recommender:
-    """Answers from one published version at a time; safe in threads.
+    """Answers from one published version at a time, and goes over to the next one by itself.
+
+    Safe in threads, after a fork, and when pickled to another process. Every answer comes from one version and carries
+    it; a new version that cannot be trusted is refused and the old one keeps answering (see `OpenVersions.refused`).
 
     Args:
         root: Store root, a local folder or URL.
+        config: How often to look for a new version, and limits.
 
     Raises:
         NothingPublishedError: No index was published.
+        DamagedVersionError: A file of the published index is not what its manifest says.
     """
 
-    def __init__(self, root: str | Path) -> None:
-        self._store = Store.open(root)
-        self._published = self._open_head()
+    def __init__(self, root: str | Path, config: ServingConfig | None = None) -> None:
+        self._root, self._config = str(root), config or ServingConfig()
+        self.store = Store.open(root)
+        self.versions = OpenVersions(self.store, self._config)
+
+    def __reduce__(self) -> tuple[type[Recommender], tuple[str, ServingConfig]]:
+        return type(self), (self._root, self._config)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
 
     @property
     def version(self) -> str:
-        """URI of the index that answers."""
-        return self._published.version.uri
+        """URI of the index that answers now."""
+        with self.versions.reading() as held:
+            return held.index.version.uri
 
     def refresh(self) -> bool:
-        """Go over to a newer published version; answers under way end with the old one. True if it changed."""
-        head = self._store.ref("published").head()
-        if head is None or head.uri == self.version:
-            return False
-        self._published = self._open_head()
-        return True
+        """Look for a new version now; see `OpenVersions.refresh`."""
+        return self.versions.refresh()
 
-    def similar(self, item_id: int | str, k: int = 10, popularity: float = SIMILAR) -> list[Recommendation]:
+    def close(self) -> None:
+        """Stop looking for new versions and unmap what is open."""
+        self.versions.close()
+
+    def similar(
+        self,
+        item_id: int | str,
+        k: int = 10,
+        popularity: float = SIMILAR,
+        only: Filter = EVERYTHING,
+        version: str | None = None,
+    ) -> Answer:
         """The ``k`` best items for an item, itself left out, best first.
 
         Args:
@@ -72,15 +81,24 @@ class Recommender:
             k: Items wanted.
             popularity: Weight of the learned popularity term: 0 asks what is alike, 1 (the score that the model is
                 trained and evaluated with) what is most likely taken next, which favours what everybody takes.
+            only: Which items may be answered.
+            version: URI of an earlier published version to ask instead.
 
         Raises:
             UnknownItemError: The item is not in the published catalogue.
+            UnknownVersionAskedError: ``version`` was never published.
         """
-        return self.similar_to_all([item_id], k, popularity=popularity)
+        return self.similar_to_all([item_id], k, popularity=popularity, only=only, version=version)
 
     def similar_to_all(
-        self, item_ids: Sequence[int | str], k: int = 10, decay: float = 0.8, popularity: float = SIMILAR
-    ) -> list[Recommendation]:
+        self,
+        item_ids: Sequence[int | str],
+        k: int = 10,
+        decay: float = DECAY,
+        popularity: float = SIMILAR,
+        only: Filter = EVERYTHING,
+        version: str | None = None,
+    ) -> Answer:
         """The ``k`` best items for several items, such as a person's recent ones.
 
         Args:
@@ -88,71 +106,79 @@ class Recommender:
             k: Items wanted.
             decay: Weight of each older item relative to the one before it.
             popularity: As for `similar`.
+            only: As for `similar`.
+            version: As for `similar`.
         """
-        published = self._published
-        rows = np.array([_row(published, item_id) for item_id in item_ids], dtype=np.int64)
-        if not len(rows):
+        if not item_ids:
             raise ValueError("similar_to_all: got no items, expected at least one")
-        weights = decay ** np.arange(len(rows), dtype=np.float32)
-        vectors = published.index.geometry.queries(np.asarray(published.index.embeddings[rows]), popularity)
-        query = (weights[:, None] * vectors).sum(axis=0) / weights.sum()
-        found, scores = published.index.search(query, k, exclude=rows)
-        return [_recommendation(published, int(row), float(score)) for row, score in zip(found, scores, strict=True)]
+        with self.versions.reading(version) as held:
+            published = held.index
+            rows = published.rows(item_ids)
+            vectors = np.asarray(published.index.embeddings[rows])
+            if not published.index.geometry.content_norms(vectors).any():
+                raise UnknownItemError(
+                    f"{published.version.uri} has no embedding of {', '.join(map(repr, item_ids[:3]))}; "
+                    "nothing was known of it when the day was embedded"
+                )
+            weights = decay ** np.arange(len(rows), dtype=np.float32)
+            queries = published.index.geometry.queries(vectors, popularity)
+            query = (weights[:, None] * queries).sum(axis=0) / weights.sum()
+            return search_filtered(published, query, k, rows, only)
 
-    def search(self, text: str, k: int = 10) -> list[Recommendation]:
-        """Items whose title holds every word of ``text`` (the beginning of a word is enough), shortest titles first."""
-        published = self._published
-        wanted = _words(text)
-        if not wanted:
-            return []
-        found = []
-        for row, title in enumerate(published.items.column("title").to_pylist()):
-            words = _words(title or "")
-            if words and all(any(word.startswith(each) for word in words) for each in wanted):
-                found.append((-len(wanted) / max(len(words), len(wanted)), row))
-        return [_recommendation(published, row, -score) for score, row in sorted(found)[:k]]
+    def similar_to_new(
+        self,
+        item: NewItem,
+        k: int = 10,
+        popularity: float = SIMILAR,
+        only: Filter = EVERYTHING,
+        version: str | None = None,
+    ) -> Answer:
+        """The ``k`` best items for one that is not in the catalogue, from its text or features alone.
+
+        Args:
+            item: What is known of it.
+            k: Items wanted.
+            popularity: As for `similar`.
+            only: As for `similar`.
+            version: As for `similar`.
+
+        Raises:
+            NothingKnownError: The item brings nothing that the model understands.
+            ValueError: A column is unknown or of another width.
+        """
+        with self.versions.reading(version) as held:
+            published = held.index
+            vector = held.part(NewItemEmbedder, lambda: NewItemEmbedder.open(self.store, published.version)).embed(item)
+            if not published.index.geometry.content_norms(vector[None, :]).any():
+                raise NothingKnownError(
+                    "the model gives the new item no direction; describe it with more words or columns"
+                )
+            query = published.index.geometry.queries(vector, popularity)[0]
+            return search_filtered(published, query, k, np.empty(0, dtype=np.int64), only)
+
+    def search(self, text: str, k: int = 10) -> Answer:
+        """Items whose title holds every word of ``text`` (the beginning of a word is enough), shortest titles first.
+
+        An item whose id is ``text`` comes before all others.
+        """
+        with self.versions.reading() as held:
+            published = held.index
+            found = published.titles.find(text, k)
+            if published.knows(text.strip()):
+                row = published.row(text.strip())
+                found = [(row, 1.0), *((each, score) for each, score in found if each != row)][:k]
+            return published.answer([row for row, _ in found], [score for _, score in found])
+
+    def item(self, item_id: int | str) -> Answer:
+        """One item's labels, as an answer of one; see `similar` for errors."""
+        with self.versions.reading() as held:
+            return held.index.answer([held.index.row(item_id)], [1.0])
 
     def most_popular(self, item_ids: Sequence[int | str]) -> Recommendation:
         """The item with the highest popularity term; the first one where the model has no such term."""
-        published = self._published
-        rows = [_row(published, item_id) for item_id in item_ids]
-        terms = np.asarray(published.index.embeddings[rows, -1]) * published.index.geometry.popularity_dim
-        best = int(np.argmax(terms))
-        return _recommendation(published, rows[best], float(terms[best]))
-
-    def _open_head(self) -> PublishedIndex:
-        version = self._store.referenced("published")
-        if version is None:
-            raise NothingPublishedError(
-                f"store {self._store.root}: no index is published; run `pinsage run all --day YYYY-MM-DD` first"
-            )
-        return open_published(version)
-
-
-def _row(published: PublishedIndex, item_id: Any) -> int:
-    known = published.row_of
-    if item_id in known:
-        return known[item_id]
-    if isinstance(item_id, str) and re.fullmatch(r"-?\d+", item_id) and int(item_id) in known:
-        return known[int(item_id)]
-    if str(item_id) in known:
-        return known[str(item_id)]
-    close = difflib.get_close_matches(str(item_id), [str(each) for each in list(known)[:50_000]], n=3)
-    hint = f"; close ids: {', '.join(close)}" if close else ""
-    raise UnknownItemError(f"item {item_id!r} is not among the {len(known)} items of {published.version.uri}{hint}")
-
-
-def _recommendation(published: PublishedIndex, row: int, score: float) -> Recommendation:
-    values = {name: published.items.column(name)[row].as_py() for name in published.items.column_names}
-    return Recommendation(
-        item_id=values["item_id"],
-        title=values["title"] or str(values["item_id"]),
-        category=values["category"] or "",
-        score=round(score, 6),
-        image_url=values["image_url"],
-    )
-
-
-def _words(text: str) -> list[str]:
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode() or text
-    return re.findall(r"\w+", plain.lower())
+        with self.versions.reading() as held:
+            published = held.index
+            rows = published.rows(item_ids)
+            terms = np.asarray(published.index.embeddings[rows, -1]) * published.index.geometry.popularity_dim
+            best = int(np.argmax(terms))
+            return published.recommendation(int(rows[best]), float(terms[best]))

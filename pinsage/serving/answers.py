@@ -1,0 +1,59 @@
+"""What a reader gets: recommendations, and the version that they all come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import overload
+
+
+class NothingPublishedError(LookupError):
+    """The store has no published index yet."""
+
+
+class UnknownItemError(LookupError):
+    """The published index does not know the item."""
+
+
+class UnknownVersionAskedError(LookupError):
+    """The version was never published, or is not there any more."""
+
+
+class NothingKnownError(ValueError):
+    """A new item brings nothing that the model understands."""
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """An item that was found; ``score`` is the model's (search: the share of the title that matched)."""
+
+    item_id: int | str
+    title: str
+    category: str
+    score: float
+    image_url: str | None
+
+
+@dataclass(frozen=True)
+class Answer(Sequence[Recommendation]):
+    """Items, best first, all from one version.
+
+    Attributes:
+        version: URI of the index that answered.
+        items: What was found.
+    """
+
+    version: str
+    items: tuple[Recommendation, ...]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @overload
+    def __getitem__(self, position: int) -> Recommendation: ...
+
+    @overload
+    def __getitem__(self, position: slice) -> tuple[Recommendation, ...]: ...
+
+    def __getitem__(self, position: int | slice) -> Recommendation | tuple[Recommendation, ...]:
+        return self.items[position]

@@ -1,0 +1,95 @@
+"""Answers under conditions: only some items, found exactly where they are few, by over-fetching where they are many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pinsage.serving.answers import Answer, Recommendation
+from pinsage.serving.published import PublishedIndex
+
+# Up to here scoring every allowed item is cheaper than having the trees find enough of them.
+EXACT_ROWS = 20_000
+GROWTH = 4
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which items may be answered; every condition that is given must hold.
+
+    Attributes:
+        categories: Only items of these categories.
+        allowed_ids: Only these items; ids that the catalogue does not hold are ignored.
+        excluded_ids: None of these items, such as what a person has already; unknown ids are ignored, too.
+        predicate: Only items for which it is true. It is called for candidates, best first, until enough are found.
+    """
+
+    categories: Collection[str] | None = None
+    allowed_ids: Collection[Any] | None = None
+    excluded_ids: Collection[Any] = ()
+    predicate: Callable[[Recommendation], bool] | None = None
+
+
+def search_filtered(published: PublishedIndex, query: np.ndarray, k: int, exclude: np.ndarray, only: Filter) -> Answer:
+    """The ``k`` best items for a query among those that the filter lets through.
+
+    Args:
+        published: The version that answers.
+        query: float32 [width], in the model's space.
+        k: Items wanted; fewer come back only when fewer fulfil the conditions.
+        exclude: Rows never answered.
+        only: The conditions.
+    """
+    excluded = np.union1d(exclude, _known_rows(published, only.excluded_ids))
+    allowed = _allowed_rows(published, only)
+    if allowed is not None and len(allowed) <= EXACT_ROWS:
+        return _picked(published, *_exact(published, query, np.setdiff1d(allowed, excluded)), k, only)
+    wanted = GROWTH * k
+    while True:
+        rows, scores = published.index.search(query, min(wanted, len(published.row_of)), exclude=excluded)
+        if allowed is not None:
+            passed = np.isin(rows, allowed)
+            rows, scores = rows[passed], scores[passed]
+        answer = _picked(published, rows, scores, k, only)
+        if len(answer) == k or wanted >= len(published.row_of):
+            return answer
+        wanted *= GROWTH
+
+
+def _known_rows(published: PublishedIndex, item_ids: Collection[Any]) -> np.ndarray:
+    return published.rows(item_id for item_id in item_ids if published.knows(item_id))
+
+
+def _allowed_rows(published: PublishedIndex, only: Filter) -> np.ndarray | None:
+    """Rows that fulfil the conditions on ids and categories, ascending; None = all."""
+    allowed = None if only.allowed_ids is None else np.unique(_known_rows(published, only.allowed_ids))
+    if only.categories is not None:
+        rows = published.rows_of_categories(only.categories)
+        allowed = rows if allowed is None else np.intersect1d(allowed, rows)
+    return allowed
+
+
+def _exact(published: PublishedIndex, query: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """All of ``rows`` that have an embedding, by score, ties by row: what trees that miss nothing would give."""
+    index = published.index
+    vectors = np.asarray(index.embeddings[rows])
+    embedded = index.geometry.content_norms(vectors) > 0
+    rows, scores = rows[embedded], index.geometry.scores(query[None, :], vectors[embedded])[0]
+    order = np.lexsort((rows, -scores))
+    return rows[order], scores[order]
+
+
+def _picked(published: PublishedIndex, rows: np.ndarray, scores: np.ndarray, k: int, only: Filter) -> Answer:
+    if only.predicate is None:
+        return published.answer(rows[:k], scores[:k])
+    found: list[Recommendation] = []
+    for row, score in zip(rows, scores, strict=True):
+        candidate = published.recommendation(int(row), float(score))
+        if only.predicate(candidate):
+            found.append(candidate)
+        if len(found) == k:
+            break
+    return Answer(published.version.uri, tuple(found))

@@ -1,0 +1,121 @@
+"""Items that no version has: embedded as queries by the model's layers from their own columns, without neighbors.
+
+A new item was never saved, so its degree is 0 and it pools nothing; what is left of CONVOLVE (Ying et al. 2018,
+algorithm 1) is the item's own half of W. The encoder is the one that the model was trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from pinsage.features.assemble import FeatureEncoder
+from pinsage.serving.answers import NothingKnownError
+from pinsage.store import Store, Version
+
+if TYPE_CHECKING:
+    from pinsage.model.pinsage import PinSage
+
+
+@dataclass(frozen=True)
+class NewItem:
+    """What is known of an item that is not in the catalogue; everything is optional, but something must be there.
+
+    Attributes:
+        title: As in the items table.
+        text: As in the items table.
+        categories: Categorical columns by name, without the prefix.
+        numbers: Numeric columns by name.
+        vectors: Vector columns by name.
+    """
+
+    title: str | None = None
+    text: str | None = None
+    categories: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    vectors: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+
+class NewItemEmbedder:
+    """Encoder and network of one index version.
+
+    Args:
+        encoder: Fitted on the items that the model was trained on.
+        network: The model, in evaluation mode.
+    """
+
+    def __init__(self, encoder: FeatureEncoder, network: PinSage) -> None:
+        self._encoder = encoder
+        self._network = network
+
+    @classmethod
+    def open(cls, store: Store, index: Version) -> NewItemEmbedder:
+        """Follow an index to its embeddings, their model and the features it was trained on."""
+        # torch takes seconds to import, and most readers never ask for a new item.
+        from safetensors.torch import load_file
+
+        from pinsage.model.pinsage import PinSage
+
+        model = store.input_of(store.input_of(index, "embeddings"), "model")
+        features = store.input_of(model, "features")
+        arrays = {name: features.array(name) for name in features.names() if name.startswith("text_")}
+        encoder = FeatureEncoder.from_state(features.json("encoder"), arrays)
+        return cls(encoder, PinSage.from_state(model.json("architecture"), load_file(model.path("weights"))))
+
+    def embed(self, item: NewItem) -> np.ndarray:
+        """The item's row of the index, float32 [width].
+
+        Raises:
+            NothingKnownError: The item brings nothing that the model understands; the message says what it understands.
+            ValueError: A column is unknown, or a vector has another width than the model's.
+        """
+        from pinsage.model.layerwise import convolve, embed
+
+        h, known = self._encoder.encode(self._as_table(item), np.zeros(1, dtype=np.int64))
+        if not known[0]:
+            raise NothingKnownError(
+                f"the new item brings nothing that the model understands; it understands {self._understood()}"
+            )
+        nobody, nothing = np.full((1, 1), -1, dtype=np.int32), np.zeros((1, 1), dtype=np.float32)
+        for layer in self._network.layers:
+            h = convolve(layer, h, np.zeros((1, layer.neighbor.out_features), dtype=np.float32), nobody, nothing)
+        vector: np.ndarray = embed(self._network, h, np.zeros(1, dtype=np.float32))[0]
+        return vector
+
+    def _as_table(self, item: NewItem) -> pa.Table:
+        encoder = self._encoder
+        for kind, given, known in (
+            ("category", item.categories, list(encoder.categorical)),
+            ("number", item.numbers, list(encoder.numeric_names)),
+            ("vector", item.vectors, list(encoder.vectors)),
+        ):
+            for name in sorted(set(given) - set(known)):
+                raise ValueError(
+                    f"new item: {kind} {name!r} is unknown to the model; known: {', '.join(known) or 'none'}"
+                )
+        columns = {
+            "title": pa.array([item.title], pa.string()),
+            "text": pa.array([item.text], pa.string()),
+            **{f"categorical.{name}": pa.array([value], pa.string()) for name, value in item.categories.items()},
+            **{f"numeric.{name}": pa.array([value], pa.float64()) for name, value in item.numbers.items()},
+        }
+        for name, vector in item.vectors.items():
+            values, width = np.asarray(vector, dtype=np.float32), encoder.vectors[name]
+            if values.shape != (width,) or not np.isfinite(values).all():
+                raise ValueError(
+                    f"new item: vector {name!r} has {len(values)} entries, expected {width} finite numbers"
+                )
+            columns[f"vector.{name}"] = pa.FixedSizeListArray.from_arrays(pa.array(values), len(values))
+        return pa.table(columns)
+
+    def _understood(self) -> str:
+        encoder = self._encoder
+        kinds = [f"vector {name}" for name in encoder.vectors]
+        kinds += ["title", "text"] if encoder.text is not None else []
+        kinds += [f"category {name}" for name in encoder.categorical]
+        kinds += [f"number {name}" for name in encoder.numeric_names]
+        return ", ".join(kinds) or "item ids alone"
