@@ -38,10 +38,13 @@ check: setup ## Format, lint, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-lock: ## Write requirements.lock anew from pyproject.toml
+COMPILE = $(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
+
+lock: ## Write requirements.lock and the locks of the two images anew from pyproject.toml
 	mkdir -p build/lock && grep -v '"torch==' pyproject.toml > build/lock/pyproject.toml
-	$(BIN)/uv pip compile build/lock/pyproject.toml --all-extras --python-version 3.11 \
-		--generate-hashes --no-header --no-annotate --quiet --output-file requirements.lock
+	$(COMPILE) build/lock/pyproject.toml --all-extras --output-file requirements.lock
+	$(COMPILE) build/lock/pyproject.toml --extra cluster --extra serve -c requirements.lock --output-file docker/worker.lock
+	$(COMPILE) --group build/lock/pyproject.toml:control -c requirements.lock --output-file docker/control.lock
 
 clean: ## Remove the environment, caches and the demo
 	rm -rf .venv .demo .pytest_cache .mypy_cache .ruff_cache
