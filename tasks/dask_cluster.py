@@ -14,6 +14,9 @@ from pinsage.stage_configs import ResourceConfig
 log = structlog.get_logger()
 
 
+ChunkMap = Callable[..., list[Any]]
+
+
 def map_chunks(
     function: Callable[..., Any], chunks: Sequence[Any], *arguments: Any, resources: ResourceConfig, name: str
 ) -> list[Any]:
@@ -30,20 +33,41 @@ def map_chunks(
     """
     if not chunks:
         return []
-    if resources.dask_address is None and (len(chunks) == 1 or resources.workers == 1):
-        return [function(chunk, *arguments) for chunk in chunks]
-    with dask_client(resources, len(chunks)) as client:
+    with chunk_map(resources, len(chunks)) as run:
+        return run(function, chunks, *arguments, name=name)
+
+
+@contextmanager
+def chunk_map(resources: ResourceConfig, num_chunks: int) -> Iterator[ChunkMap]:
+    """A `map_chunks` that keeps its workers for several rounds: ``run(function, chunks, *arguments, name=name)``.
+
+    Args:
+        resources: Workers, or the address of a cluster.
+        num_chunks: The most chunks of a round; a single one is computed in this process.
+    """
+    if resources.dask_address is None and (num_chunks <= 1 or resources.workers == 1):
+
+        def run_here(function: Callable[..., Any], chunks: Sequence[Any], *arguments: Any, name: str) -> list[Any]:
+            del name
+            return [function(chunk, *arguments) for chunk in chunks]
+
+        yield run_here
+        return
+    with dask_client(resources, num_chunks) as client:
         from distributed import as_completed
 
-        futures = [
-            client.submit(function, chunk, *arguments, key=f"{name}-{position}", pure=False)
-            for position, chunk in enumerate(chunks)
-        ]
-        for done, future in enumerate(as_completed(futures), start=1):
-            if future.status == "error":
-                future.result()
-            log.info(f"{name} chunk", done=done, of=len(chunks))
-        return list(client.gather(futures))
+        def run(function: Callable[..., Any], chunks: Sequence[Any], *arguments: Any, name: str) -> list[Any]:
+            futures = [
+                client.submit(function, chunk, *arguments, key=f"{name}-{position}", pure=False)
+                for position, chunk in enumerate(chunks)
+            ]
+            for done, future in enumerate(as_completed(futures), start=1):
+                if future.status == "error":
+                    future.result()
+                log.info(f"{name} chunk", done=done, of=len(chunks))
+            return list(client.gather(futures))
+
+        yield run
 
 
 @contextmanager
