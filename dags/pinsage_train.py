@@ -21,7 +21,16 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from pinsage_airflow.approval import ASK, PromotionApproval
 from pinsage_airflow.links import TENSORBOARD, with_links
-from pinsage_airflow.wiring import CHAMPION, DASK_POOL, DEFAULTS, GPU_POOL, PREPARED, TRAINING_TIMEOUT, trigger_form
+from pinsage_airflow.wiring import (
+    CHAMPION,
+    DASK_POOL,
+    DEFAULTS,
+    GPU_POOL,
+    PREPARED,
+    TRAINER_QUEUE,
+    TRAINING_TIMEOUT,
+    trigger_form,
+)
 from tasks.dag_run import open_run
 
 WEEKLY = RollupMapper(
@@ -77,7 +86,7 @@ def pinsage_train():
         pairs = build_pairs()
         return pairs, mine_hard_negatives(pairs), build_holdout_pairs()
 
-    @task(pool=GPU_POOL, execution_timeout=TRAINING_TIMEOUT)
+    @task(pool=GPU_POOL, queue=TRAINER_QUEUE, execution_timeout=TRAINING_TIMEOUT)
     def train_model(pairs: str, hard_negatives: str) -> str:
         from tasks import train_model as stage
 

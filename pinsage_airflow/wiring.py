@@ -16,6 +16,8 @@ CHAMPION = Asset(CHAMPION_ASSET)
 # Airflow never schedules a task whose pool does not exist; so pools are named only where somebody made them.
 GPU_POOL = os.environ.get("PINSAGE_GPU_POOL", "default_pool")
 DASK_POOL = os.environ.get("PINSAGE_DASK_POOL", "default_pool")
+# The same holds for a queue that no Celery worker takes from.
+TRAINER_QUEUE = os.environ.get("PINSAGE_TRAINER_QUEUE", "default")
 
 DEFAULTS: dict[str, Any] = {
     "owner": "pinsage",

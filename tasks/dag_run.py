@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from pinsage.config import PinSageConfig, load_config
+from pinsage.config import ConfigError, PinSageConfig, load_config
 from tasks.days import add_days, check_day
 
 ROOT_VARIABLE = "PINSAGE_ROOT"
@@ -69,6 +69,7 @@ def open_run(context: Mapping[str, Any], days_after_key: int = 0) -> tuple[Any, 
 
     Raises:
         ValueError: The store's root is not configured, or the day is unknown.
+        ConfigError: A setting is unknown, out of range, or not for a run to choose.
     """
     from tasks.session import Session
 
@@ -77,10 +78,28 @@ def open_run(context: Mapping[str, Any], days_after_key: int = 0) -> tuple[Any, 
         raise ValueError(
             f"{ROOT_VARIABLE} is not set; set it to the store's root, a folder or s3:// URL, for every worker"
         )
+    overrides = _overrides(context["params"])
+    return Session.open(root, overrides), run_day(context, days_after_key)
+
+
+def _overrides(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings ``section.field`` among a run's parameters that differ from the workers' own.
+
+    Airflow hands over whatever the trigger's JSON holds, not only the fields of the form. Who may trigger a run may not
+    thereby point workers at another Dask scheduler, which would send them code.
+    """
     defaults = load_config().model_dump(mode="json")
     overrides = {}
-    for name, value in context["params"].items():
-        section, _, field = name.partition(".")
-        if field and defaults[section][field] != value:
+    for name, value in params.items():
+        section, separator, field = name.partition(".")
+        if not separator:
+            continue
+        if section == "resources":
+            raise ConfigError(
+                f"setting {name!r}: a run does not choose with what it is computed; set "
+                f"PINSAGE_RESOURCES__{field.upper()} in the environment of the workers"
+            )
+        known = defaults.get(section, {})
+        if field not in known or known[field] != value:
             overrides[name] = value
-    return Session.open(root, overrides), run_day(context, days_after_key)
+    return overrides

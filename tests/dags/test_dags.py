@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pinsage.config import load_config
+from pinsage.config import ConfigError, load_config
 from tasks.dag_run import form, open_run, run_day
 
 PROJECT = Path(__file__).parents[2]
@@ -93,3 +93,28 @@ def test_the_day_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("PINSAGE_ROOT", str(tmp_path))
     session, day = open_run({"params": {"day": "2026-03-01", "walks.top_t": 7}})
     assert (session.config.walks.top_t, day) == (7, "2026-03-01")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("resources.dask_address", "tcp://203.0.113.9:8786", "PINSAGE_RESOURCES__DASK_ADDRESS"),
+        ("resources.device", "cuda", "does not choose"),
+        ("walks.unheard_of", 1, "unknown"),
+        ("../../etc.passwd", "x", "unknown"),
+        ("walks.top_t", "50; rm -rf /", "walks.top_t"),
+        ("walks.top_t", 10**9, "walks.top_t"),
+    ],
+)
+def test_what_a_trigger_says_is_checked_again_in_the_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: object, reason: str
+) -> None:
+    monkeypatch.setenv("PINSAGE_ROOT", str(tmp_path / "store"))
+    with pytest.raises(ConfigError, match=reason):
+        open_run({"params": {"day": "2026-03-01", name: value}})
+
+
+@pytest.mark.parametrize("day", ["../../etc", "2026-03-01/../..", "2026-3-1", "20260301", "2026-03-01\n", "' or 1=1"])
+def test_a_day_that_is_no_day_is_refused(day: str) -> None:
+    with pytest.raises(ValueError, match="expected a calendar day"):
+        run_day({"params": {"day": day}})
