@@ -2,49 +2,85 @@
 
 After an error on a conditional put nobody knows whether it happened. So the key is read back: our bytes are success,
 another's are adopted, and only when nothing is there is the put tried again.
+
+obstore repeats a request that met a server error or lost its connection, a few times; what is still wrong then, and
+what it never repeats (S3's 409 ConditionalRequestConflict, an answer that stops in the middle), is repeated here.
 """
 
 from __future__ import annotations
 
+import functools
 import os
-import tempfile
-from collections.abc import Iterator
+import secrets
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, GenericError, PreconditionError
+from obstore.exceptions import AlreadyExistsError, BaseError, GenericError, PreconditionError
 from obstore.store import from_url
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from pinsage.store.errors import StorageError
 from pinsage.store.failpoints import failpoint
-from pinsage.store.objects import ObjectInfo
+from pinsage.store.objects import STAGED_PREFIX, ObjectInfo
 
-# Throttling, resets, time-outs and S3's 409 ConditionalRequestConflict surface as GenericError or OSError.
-_PASSING = (GenericError, OSError)
-_retried = retry(
-    retry=retry_if_exception_type(_PASSING),
+# Downloads are made of requests of this size, so that the time-out of a request bounds none of them.
+_PIECE_BYTES = 16 << 20
+_RETRIES = {"max_retries": 3, "retry_timeout": timedelta(seconds=60)}
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+class _VanishedError(Exception):
+    """A key existed for the put and did not for the read that followed."""
+
+
+_repeated = retry(
+    retry=retry_if_exception_type((GenericError, _VanishedError)),
     wait=wait_random_exponential(multiplier=0.2, max=10),
     stop=stop_after_attempt(8),
     reraise=True,
 )
 
 
+def _patient(method: Method) -> Method:
+    """Repeat what may pass; what does not becomes a `StorageError` that names the operation and the key."""
+    repeated = _repeated(method)
+
+    @functools.wraps(method)
+    def call(self: BucketObjects, key: str, *arguments: Any) -> Any:
+        try:
+            return repeated(self, key, *arguments)
+        except (BaseError, PermissionError, _VanishedError) as error:
+            reason = str(error).splitlines()[0]
+            raise StorageError(
+                f"storage {self.url}: {method.__name__} {key!r} failed: {reason}; check the bucket's name, the "
+                "credentials and the endpoint (docs/operations.md), then run again: finished chunks are kept"
+            ) from None
+
+    return call  # type: ignore[return-value]  # the same signature, which the decorator can't say
+
+
 class BucketObjects:
     """Objects below a prefix of a bucket, ``s3://bucket/prefix`` or ``gs://bucket/prefix``.
 
     Credentials, region and endpoint come from the usual environment variables (``AWS_ACCESS_KEY_ID``,
-    ``AWS_ENDPOINT_URL``, ``GOOGLE_APPLICATION_CREDENTIALS``, ...).
+    ``AWS_ENDPOINT_URL``, ``GOOGLE_APPLICATION_CREDENTIALS``, ...), and ``AWS_TIMEOUT`` bounds one request.
+
+    Args:
+        url: Bucket and prefix.
+        staging: Local folder for files on their way to the bucket.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, staging: Path) -> None:
         self.url = url.rstrip("/")
-        options: dict[str, Any] = {"timeout": timedelta(seconds=60)}
+        options: dict[str, Any] = {"timeout": os.environ.get("AWS_TIMEOUT", "60s")}
         if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
             options["allow_http"] = True
-        self._bucket = from_url(self.url, client_options=options)
-        self._staging = Path(tempfile.gettempdir()) / f"pinsage-staging-{os.getuid()}"
+        self._bucket = from_url(self.url, client_options=options, retry_config=_RETRIES)
+        self._staging = staging
 
     def put_if_absent(self, key: str, data: bytes) -> bytes:
         """See `Objects.put_if_absent`."""
@@ -53,28 +89,28 @@ class BucketObjects:
         failpoint("put.done")
         return stored
 
-    @_retried
+    @_patient
     def _put_if_absent(self, key: str, data: bytes) -> bytes:
         try:
             obstore.put(self._bucket, key, data, mode="create")
         except (AlreadyExistsError, PreconditionError):
             stored = self.get(key)
-            if stored is None:  # the other writer's object was removed in between
-                raise OSError(f"{self.url}/{key}: exists and does not exist; try again") from None
+            if stored is None:
+                raise _VanishedError("it exists for the put and does not for the read that follows") from None
             return stored
-        except _PASSING:
+        except GenericError:
             stored = self.get(key)
             if stored is None:
                 raise
             return stored
+        except FileNotFoundError as error:
+            raise StorageError(f"storage {self.url}: no such bucket; make it, or correct the root ({error})") from None
         return data
 
     def staging_path(self, key: str) -> Path:
-        """Return a path in the machine's temporary folder."""
+        """Return a path in the local staging folder."""
         self._staging.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, path = tempfile.mkstemp(dir=self._staging, suffix=Path(key).suffix)
-        os.close(handle)
-        return Path(path)
+        return self._staging / f"{STAGED_PREFIX}{secrets.token_hex(8)}{Path(key).suffix}"
 
     def put_path(self, key: str, staged: Path) -> None:
         """Upload the staged file (in parts when it is large) and remove it."""
@@ -83,11 +119,11 @@ class BucketObjects:
         finally:
             staged.unlink(missing_ok=True)
 
-    @_retried
+    @_patient
     def _upload(self, key: str, staged: Path) -> None:
         obstore.put(self._bucket, key, staged)
 
-    @_retried
+    @_patient
     def get(self, key: str) -> bytes | None:
         """Return the bytes, or None."""
         try:
@@ -95,7 +131,7 @@ class BucketObjects:
         except FileNotFoundError:
             return None
 
-    @_retried
+    @_patient
     def size(self, key: str) -> int | None:
         """Return the size in bytes, or None."""
         try:
@@ -107,12 +143,18 @@ class BucketObjects:
         """Return None: a bucket's objects are downloaded before they are mapped."""
         return None
 
-    @_retried
     def download(self, key: str, target: Path) -> None:
-        """Stream the object to a local file."""
+        """Copy the object to a local file, piece by piece."""
+        size = self.size(key)
+        if size is None:
+            raise FileNotFoundError(f"{self.url}/{key}")
         with target.open("wb") as file:
-            for piece in obstore.get(self._bucket, key).stream(min_chunk_size=8 << 20):
-                file.write(piece)
+            for start in range(0, size, _PIECE_BYTES):
+                file.write(self._piece(key, start, min(start + _PIECE_BYTES, size)))
+
+    @_patient
+    def _piece(self, key: str, start: int, stop: int) -> Any:
+        return obstore.get_range(self._bucket, key, start=start, end=stop)
 
     def walk(self, prefix: str) -> Iterator[ObjectInfo]:
         """List every object below the prefix, sorted by key."""
@@ -123,18 +165,18 @@ class BucketObjects:
         ]
         yield from sorted(found, key=lambda info: info.key)
 
-    @_retried
+    @_patient
     def _list(self, prefix: str) -> list[Any]:
         return list(obstore.list(self._bucket, prefix or None))
 
-    @_retried
+    @_patient
     def children(self, prefix: str) -> list[str]:
         """List the names directly below the prefix, sorted."""
         found = obstore.list_with_delimiter(self._bucket, prefix or None)
         keys = [*found["common_prefixes"], *(meta["path"] for meta in found["objects"])]
         return sorted({key.rstrip("/").rsplit("/", 1)[-1] for key in keys})
 
-    @_retried
+    @_patient
     def delete(self, key: str) -> None:
         """Remove the object; a missing one is fine."""
         try:

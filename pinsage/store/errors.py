@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class StoreError(Exception):
     """Base of every error that the store raises on purpose."""
@@ -31,5 +35,27 @@ class IncompleteVersionError(StoreError):
     """A commit was asked for although some rows of an array were never written."""
 
 
+class StorageError(StoreError):
+    """The storage answered with an error that did not pass, or not at all."""
+
+
+class StorageFullError(StorageError):
+    """No space is left; what was finished is kept, what was half written is removed."""
+
+
 class ReferenceMovedError(StoreError):
     """Somebody appended to a reference between reading its head and appending."""
+
+
+@contextmanager
+def full_storage_named(where: object) -> Iterator[None]:
+    """Turn the system's "no space left" (or a quota, or a limit on file sizes) into a `StorageFullError`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise StorageFullError(
+            f"{where}: {error.strerror}; free space (`pinsage gc` shows what may go), then run again: finished chunks "
+            "are kept, and nothing half written can be seen"
+        ) from error

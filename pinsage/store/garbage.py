@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pinsage.store.errors import UnknownVersionError
 from pinsage.store.failpoints import failpoint
 from pinsage.store.names import split_uri
-from pinsage.store.objects import LocalObjects, ObjectInfo
+from pinsage.store.objects import STAGED_PREFIX, ObjectInfo
 from pinsage.store.references import FOLDER as REFERENCES
 from pinsage.store.references import Reference
-from pinsage.store.store import Store
+from pinsage.store.store import PROBES, Store
 
 # References of a log, the newest ones, whose versions are kept.
 KEPT_HISTORY = 5
@@ -68,16 +68,22 @@ def plan_garbage(store: Store, *, keep: int = 2, grace_seconds: float = 86_400.0
 
 
 def collect_garbage(store: Store, plan: GarbagePlan, *, grace_seconds: float = 86_400.0) -> None:
-    """Delete what ``plan`` lists, commits first, and the temporary files of attempts long dead."""
+    """Delete what ``plan`` lists, commits first, and what attempts long dead left: temporary files, probes."""
     for key in plan.keys:
         failpoint("garbage.before_delete")
         store.objects.delete(key)
         failpoint("garbage.after_delete")
-    if isinstance(store.objects, LocalObjects):
-        limit = time.time() - grace_seconds
-        for path in store.objects.staged_files():
-            if path.stat().st_mtime < limit:
-                path.unlink(missing_ok=True)
+    limit = time.time() - grace_seconds
+    for info in list(store.objects.walk(PROBES)):
+        if info.modified < limit:
+            store.objects.delete(info.key)
+    for folder in (store.local_root, store.cache):
+        for path in [] if folder is None else list(folder.rglob(f"{STAGED_PREFIX}*")):
+            try:
+                if path.stat().st_mtime < limit:
+                    path.unlink()
+            except FileNotFoundError:  # its attempt ended just now
+                continue
 
 
 def drop_version(store: Store, uri: str) -> None:

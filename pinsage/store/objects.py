@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from pinsage.store.errors import InvalidNameError
+from pinsage.store.errors import InvalidNameError, full_storage_named
 from pinsage.store.failpoints import failpoint
 
 
@@ -74,6 +74,7 @@ class Objects(Protocol):
         ...
 
 
+# Names of files that are being written, here, in the cache and before an upload; killed attempts leave them behind.
 STAGED_PREFIX = ".staged-"
 
 
@@ -96,10 +97,15 @@ class LocalObjects:
     def put_if_absent(self, key: str, data: bytes) -> bytes:
         """See `Objects.put_if_absent`; the protocol is in the module's docstring."""
         failpoint("put.before")
-        staged = self.staging_path(key)
-        staged.write_bytes(data)
-        failpoint("put.staged")
-        if self._link(staged, self._path(key)):
+        with full_storage_named(f"{self.url}/{key}"):
+            staged = self.staging_path(key)
+            try:
+                staged.write_bytes(data)
+                failpoint("put.staged")
+                linked = self._link(staged, self._path(key))
+            finally:
+                staged.unlink(missing_ok=True)
+        if linked:
             failpoint("put.done")
             return data
         return self._path(key).read_bytes()
@@ -112,7 +118,9 @@ class LocalObjects:
 
     def put_path(self, key: str, staged: Path) -> None:
         """Link the staged file to its key."""
-        if not self._link(staged, self._path(key)):
+        with full_storage_named(f"{self.url}/{key}"):
+            linked = self._link(staged, self._path(key))
+        if not linked:
             raise FileExistsError(f"{key} exists already; data keys are unique to an attempt")
 
     def _link(self, staged: Path, path: Path) -> bool:
@@ -178,10 +186,6 @@ class LocalObjects:
     def delete(self, key: str) -> None:
         """Unlink the file; open maps of it stay valid until they are closed."""
         self._path(key).unlink(missing_ok=True)
-
-    def staged_files(self) -> Iterator[Path]:
-        """Find the temporary files that killed attempts left, for garbage collection."""
-        yield from self.root.rglob(f"{STAGED_PREFIX}*")
 
 
 def _sync_folder(folder: Path) -> None:

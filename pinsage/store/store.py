@@ -62,9 +62,9 @@ class Store:
         elif text.startswith(("s3://", "gs://")):
             from pinsage.store.bucket import BucketObjects
 
-            objects = BucketObjects(text)
             default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pinsage"
             cache = Path(os.environ.get("PINSAGE_CACHE") or default)
+            objects = BucketObjects(text, cache / "staging")
         else:
             raise StoreError(f"store root {text!r}: expected a local folder, s3://bucket/prefix or gs://bucket/prefix")
         probe_conditional_put(objects)

@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pinsage.store.digests import digest_of, file_digest
-from pinsage.store.errors import DamagedVersionError
+from pinsage.store.errors import DamagedVersionError, full_storage_named
 from pinsage.store.manifest import FileEntry, Input, Manifest
+from pinsage.store.objects import STAGED_PREFIX
 
 if TYPE_CHECKING:
     from pinsage.store.objects import Objects
@@ -156,18 +158,15 @@ class Version:
 
     def _downloaded(self, entry: FileEntry) -> Path:
         target = self._cache / "files" / entry.sha256[:2] / f"{entry.sha256}{Path(entry.key).suffix}"
-        if target.exists() and target.stat().st_size == entry.size:
+        if target.exists() and verified_digest(target) == entry.sha256:
             return target
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staged = target.with_name(f".{secrets.token_hex(8)}")
-        try:
-            self.objects.download(entry.key, staged)
+        with self._staged(target) as staged:
+            try:
+                self.objects.download(entry.key, staged)
+            except FileNotFoundError:
+                raise DamagedVersionError(_damage(entry, self.uri, "no such object")) from None
             check_file(staged, entry, self.uri)
             staged.replace(target)
-        except FileNotFoundError:
-            raise DamagedVersionError(_damage(entry, self.uri, "no such object")) from None
-        finally:
-            staged.unlink(missing_ok=True)
         return target
 
     def _assembled(self, parts: list[FileEntry]) -> Path:
@@ -176,19 +175,32 @@ class Version:
         seal = target.with_suffix(".sha256")
         if target.exists() and seal.exists() and verified_digest(target) == seal.read_text():
             return target
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staged = target.with_name(f".{secrets.token_hex(8)}.npy")
-        shape = (sum(part.rows for part in parts), *parts[0].row_shape)
-        whole = np.lib.format.open_memmap(staged, mode="w+", dtype=np.dtype(parts[0].dtype), shape=shape)
-        for part in parts:
-            whole[part.start : part.stop] = np.load(self._local(part), mmap_mode="r", allow_pickle=False)
-        whole.flush()
-        del whole
-        staged.replace(target)
-        staged_seal = seal.with_name(f".{secrets.token_hex(8)}")
-        staged_seal.write_text(verified_digest(target))
-        os.replace(staged_seal, seal)
+        with self._staged(target) as staged:
+            shape = (sum(part.rows for part in parts), *parts[0].row_shape)
+            whole = np.lib.format.open_memmap(staged, mode="w+", dtype=np.dtype(parts[0].dtype), shape=shape)
+            with staged.open("r+b") as file:
+                # A full disk is an error here; met through the map it would be a SIGBUS.
+                os.posix_fallocate(file.fileno(), 0, staged.stat().st_size)
+            for part in parts:
+                whole[part.start : part.stop] = np.load(self._local(part), mmap_mode="r", allow_pickle=False)
+            whole.flush()
+            del whole
+            staged.replace(target)
+        with self._staged(seal) as staged:
+            staged.write_text(verified_digest(target))
+            staged.replace(seal)
         return target
+
+    @contextmanager
+    def _staged(self, target: Path) -> Iterator[Path]:
+        """A path beside ``target`` to write it at before it is moved; gone afterwards."""
+        with full_storage_named(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            staged = target.with_name(f"{STAGED_PREFIX}{secrets.token_hex(8)}")
+            try:
+                yield staged
+            finally:
+                staged.unlink(missing_ok=True)
 
 
 def check_file(path: Path, entry: FileEntry, uri: str) -> None:
@@ -225,7 +237,8 @@ def parse_manifest(data: bytes, uri: str) -> Manifest:
     except ValueError as error:
         reason = hashlib.sha256(data).hexdigest()[:12]
         raise DamagedVersionError(
-            f"version {uri}: its commit (sha256 {reason}...) is not a manifest: {error}"
+            f"version {uri}: its commit (sha256 {reason}...) is not a manifest: {error}; drop it "
+            f"(`pinsage drop {uri} --root ROOT`) and run its stage again"
         ) from None
     if manifest.uri != uri:
         raise DamagedVersionError(f"version {uri}: its commit names another version, {manifest.uri}")

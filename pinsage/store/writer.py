@@ -22,6 +22,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
 from pinsage.store.digests import BLOCK_ROWS, block_digests, canonical_json, file_digest, plain
-from pinsage.store.errors import DamagedVersionError, IncompleteVersionError, NondeterminismError
+from pinsage.store.errors import DamagedVersionError, IncompleteVersionError, NondeterminismError, full_storage_named
 from pinsage.store.failpoints import failpoint
 from pinsage.store.manifest import FileEntry, FileKind, Input, Manifest, chunk_name, content_digest_of
 from pinsage.store.names import check_name
@@ -188,12 +189,9 @@ class Writer:
         chunk = chunk_name(name, held)
         if self._adopt(chunk):
             return
-        key, staged = self._stage(chunk, ".npy")
-        with staged.open("wb") as file:
-            np.save(file, array, allow_pickle=False)
-        self._finish(
-            chunk,
-            FileEntry(
+        with self._staged(chunk, ".npy") as (key, staged):
+            _write_npy(staged, array)
+            entry = FileEntry(
                 name=name,
                 key=key,
                 kind="array",
@@ -205,9 +203,8 @@ class Writer:
                 dtype=array.dtype.str,
                 row_shape=array.shape[1:],
                 blocks=tuple(block_digests(array)),
-            ),
-            staged,
-        )
+            )
+            self._finish(chunk, entry, staged)
 
     def write_table(
         self, name: str, table: pa.Table | Iterable[pa.RecordBatch], schema: pa.Schema | None = None
@@ -221,18 +218,18 @@ class Writer:
         """
         if self._adopt(check_name(name, "table")):
             return
-        key, staged = self._stage(name, ".parquet")
-        num_rows = _write_parquet(staged, table, schema)
-        self._finish_file(name, "table", key, staged, rows=num_rows)
+        with self._staged(name, ".parquet") as (key, staged):
+            num_rows = _write_parquet(staged, table, schema)
+            self._finish_file(name, "table", key, staged, rows=num_rows)
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON document (sorted keys, two spaces, UTF-8; NaN is refused)."""
         if self._adopt(check_name(name, "document")):
             return
-        key, staged = self._stage(name, ".json")
         text = json.dumps(plain(value), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
-        staged.write_text(text + "\n", encoding="utf-8")
-        self._finish_file(name, "json", key, staged)
+        with self._staged(name, ".json") as (key, staged):
+            staged.write_text(text + "\n", encoding="utf-8")
+            self._finish_file(name, "json", key, staged)
 
     def write_file(self, name: str, path: Path, suffix: str) -> None:
         """Copy a finished local file into the version.
@@ -244,9 +241,9 @@ class Writer:
         """
         if self._adopt(check_name(name, "file")):
             return
-        key, staged = self._stage(name, suffix)
-        shutil.copyfile(path, staged)
-        self._finish_file(name, "file", key, staged)
+        with self._staged(name, suffix) as (key, staged):
+            shutil.copyfile(path, staged)
+            self._finish_file(name, "file", key, staged)
 
     def _finish_file(self, name: str, kind: FileKind, key: str, staged: Path, rows: int = 0) -> None:
         sha256 = file_digest(staged)
@@ -254,11 +251,18 @@ class Writer:
         entry = FileEntry(name=name, key=key, kind=kind, size=size, sha256=sha256, rows=rows, blocks=(sha256,))
         self._finish(name, entry, staged)
 
-    def _stage(self, chunk: str, suffix: str) -> tuple[str, Path]:
+    @contextmanager
+    def _staged(self, chunk: str, suffix: str) -> Iterator[tuple[str, Path]]:
+        """A new key for the chunk's data, and the local path to write it to; the path is gone afterwards."""
         if self.is_committed:
             raise RuntimeError(f"{self.uri} is committed; check is_committed before writing")
         key = f"{self._folder}/data/{self.spec.fingerprint}/{chunk}-{self._attempt}{suffix}"
-        return key, self._objects.staging_path(key)
+        with full_storage_named(f"{self.uri} {chunk}"):
+            staged = self._objects.staging_path(key)
+            try:
+                yield key, staged
+            finally:
+                staged.unlink(missing_ok=True)
 
     def _finish(self, chunk: str, entry: FileEntry, staged: Path) -> None:
         failpoint("chunk.before_data")
@@ -332,6 +336,13 @@ class Writer:
 
     def _record_key(self, chunk: str) -> str:
         return f"{self._folder}/_chunks/{self.spec.fingerprint}/{chunk}.json"
+
+
+def _write_npy(path: Path, array: np.ndarray) -> None:
+    """What `np.save` writes; that one loses the system's error number when the disk is full."""
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+        file.write(array.reshape(-1).view(np.uint8).data)
 
 
 def _write_parquet(path: Path, table: pa.Table | Iterable[pa.RecordBatch], schema: pa.Schema | None) -> int:

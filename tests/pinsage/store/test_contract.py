@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import numpy as np
 import pyarrow as pa
 import pytest
-from moto.server import ThreadedMotoServer
 
 from pinsage.store import (
     DamagedVersionError,
@@ -22,47 +16,32 @@ from pinsage.store import (
     InvalidNameError,
     NondeterminismError,
     ReferenceMovedError,
+    StorageError,
     Store,
     UnknownVersionError,
     UnsafeStoreError,
     Version,
     Writer,
 )
-from pinsage.store.failpoints import FAILPOINTS
+from pinsage.store.failpoints import FAILPOINTS, reached
 from pinsage.store.garbage import collect_garbage, drop_version, plan_garbage
-from pinsage.store.objects import LocalObjects
-from pinsage.store.store import probe_conditional_put
+from tests.faults.fork_server import ForkServer
+from tests.faults.s3_weather import Weather, s3_server
 
 DAY = "2026-03-01"
 ROWS = np.arange(30_000, dtype=np.int32).reshape(10_000, 3)
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    settings = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in settings.items():
-            patch.setenv(name, value)
-        boto3.client("s3").create_bucket(Bucket="store")
-        yield "s3://store"
-    server.stop()
-
-
 @pytest.fixture(params=["local", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+def root(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Root of an empty store."""
     monkeypatch.setenv("PINSAGE_CACHE", str(tmp_path / "cache"))
-    if request.param == "local":
-        return Store.open(tmp_path / "store")
-    return Store.open(f"{request.getfixturevalue('s3')}/{tmp_path.name}")
+    return str(tmp_path / "store") if request.param == "local" else f"{request.getfixturevalue('s3')}/{tmp_path.name}"
+
+
+@pytest.fixture
+def store(root: str) -> Store:
+    return Store.open(root)
 
 
 def write(store: Store, chunk_rows: int = 4096, rows: np.ndarray = ROWS, config: int = 1) -> Version:
@@ -211,71 +190,86 @@ def test_damaged_file_is_named(tmp_path: Path, damage: str) -> None:
         store.version(version.uri).table("table")
 
 
-def test_store_that_ignores_conditions_is_refused(tmp_path: Path) -> None:
-    class Careless(LocalObjects):
-        def put_if_absent(self, key: str, data: bytes) -> bytes:
-            self.delete(key)
-            return super().put_if_absent(key, data)
-
-    with pytest.raises(UnsafeStoreError, match="replaced the first"):
-        probe_conditional_put(Careless(tmp_path))
+def test_server_that_ignores_conditions_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with s3_server(Weather(honours_conditions=False)) as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(UnsafeStoreError, match="replaced the first.*If-None-Match"):
+            Store.open("s3://store")
 
 
-CRASHING = textwrap.dedent(
-    """
-    import sys
-    from pinsage.store import Store
-    from tests.pinsage.store.test_contract import write
-    store = Store.open(sys.argv[1])
+def test_what_is_no_bucket_is_said(s3: str) -> None:
+    with pytest.raises(StorageError, match="no such bucket"):
+        Store.open("s3://another")
+
+
+def publish(root: str) -> None:
+    """What a killed process was about to do."""
+    store = Store.open(root)
     store.ref("published").point_to(write(store).uri)
-    """
-)
 
 
-@pytest.mark.parametrize("failpoint", [name for name in FAILPOINTS if not name.startswith("garbage")])
-@pytest.mark.parametrize("time", [1, 3])
-def test_killed_anywhere_and_rerun_gives_the_same_bytes(tmp_path: Path, failpoint: str, time: int) -> None:
+def publish_and_count(root: str, path: str) -> None:
+    publish(root)
+    Path(path).write_text("\n".join(reached()))
+
+
+def test_killed_anywhere_and_rerun_gives_the_same_bytes(root: str, forks: ForkServer, tmp_path: Path) -> None:
     expected = write(Store.open(tmp_path / "calm"))
-    root = tmp_path / "store"
-    Store.open(root)
-    environment = {**os.environ, "PINSAGE_FAILPOINT": f"{failpoint}:{time}"}
-    project = Path(__file__).parents[3]
-    killed = subprocess.run([sys.executable, "-c", CRASHING, str(root)], env=environment, cwd=project, check=False)
-    reached_once = failpoint.startswith(("commit", "reference"))
-    assert killed.returncode == (0 if reached_once and time > 1 else -signal.SIGKILL)
-    for uri in [found.uri for found in Store.open(root).versions("graph", DAY)]:
-        Store.open(root).version(uri).verify()  # whatever is visible is whole
-    again = write(Store.open(root))
-    again.verify()
-    assert again.uri == expected.uri
-    assert again.content_digest == expected.content_digest
+    counted = {**environment(), "PINSAGE_FAILPOINT": "none"}
+    forks.run(
+        "tests.pinsage.store.test_contract:publish_and_count",
+        f"{root}/all",
+        str(tmp_path / "reached"),
+        environment=counted,
+    )
+    places = (tmp_path / "reached").read_text().split()
+    local = ["put.staged", "put.synced", "put.linked"]
+    never = [name for name in FAILPOINTS if name.startswith("garbage")] + (local if root.startswith("s3") else [])
+    assert {place.split(":")[0] for place in places} == set(FAILPOINTS) - set(never)
+    for number, place in enumerate(places):
+        fork = forks.start(
+            "tests.pinsage.store.test_contract:publish",
+            f"{root}/{number}",
+            environment={**environment(), "PINSAGE_FAILPOINT": place},
+        )
+        assert fork.wait() == -signal.SIGKILL, place
+        store = Store.open(f"{root}/{number}")
+        for version in store.versions("graph", DAY):
+            version.verify()  # whatever is visible is whole
+        head = store.ref("published").head()
+        if head is not None:
+            store.version(head.uri).verify()
+        publish(f"{root}/{number}")
+        again = store.referenced("published")
+        assert (again.uri, again.content_digest) == (expected.uri, expected.content_digest), place
+        again.verify()
 
 
-COLLECTING = textwrap.dedent(
-    """
-    import sys
-    from pinsage.store import Store
-    from pinsage.store.garbage import collect_garbage, plan_garbage
-    store = Store.open(sys.argv[1])
-    collect_garbage(store, plan_garbage(store, keep=0, grace_seconds=-60))
-    """
-)
+def environment() -> dict[str, str]:
+    """Variables of this process that its forks need."""
+    return {name: value for name, value in os.environ.items() if name.startswith(("AWS_", "PINSAGE_"))}
+
+
+def collect(root: str) -> None:
+    store = Store.open(root)
+    collect_garbage(store, plan_garbage(store, keep=0, grace_seconds=-60), grace_seconds=-60)
 
 
 @pytest.mark.parametrize("failpoint", ["garbage.before_delete", "garbage.after_delete", "garbage.after_delete:4"])
-def test_collection_killed_anywhere_leaves_whole_versions(tmp_path: Path, failpoint: str) -> None:
-    store = Store.open(tmp_path / "store")
+def test_collection_killed_anywhere_leaves_whole_versions(root: str, forks: ForkServer, failpoint: str) -> None:
+    store = Store.open(root)
     kept, doomed = write(store, config=1), write(store, config=2)
     store.ref("published").point_to(kept.uri)
-    project = Path(__file__).parents[3]
-    command = [sys.executable, "-c", COLLECTING, str(tmp_path / "store")]
-    killed = subprocess.run(command, env={**os.environ, "PINSAGE_FAILPOINT": failpoint}, cwd=project, check=False)
-    assert killed.returncode == -signal.SIGKILL
+    collecting = "tests.pinsage.store.test_contract:collect"
+    killed = forks.start(collecting, root, environment={**environment(), "PINSAGE_FAILPOINT": failpoint})
+    assert killed.wait() == -signal.SIGKILL
     for version in store.versions("graph", DAY):
         version.verify()
-    subprocess.run(command, cwd=project, check=True)
+    forks.run(collecting, root, environment=environment())
     assert [version.uri for version in store.versions("graph", DAY)] == [kept.uri]
     assert not [info for info in store.objects.walk("graph") if doomed.fingerprint in info.key]
+    assert list(store.objects.walk("_probes")) == []
     assert write(store, config=2).content_digest == doomed.content_digest, "what was removed can be made again"
 
 

@@ -7,16 +7,25 @@ import shutil
 import signal
 import tempfile
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from pinsage.store import DamagedVersionError, Store, Version, Writer
 from pinsage.store.failpoints import FAILPOINTS
 from pinsage.store.garbage import collect_garbage, drop_version, plan_garbage
+from tests.faults.fork_server import ForkServer
 
 DAYS = ("2026-03-01", "2026-03-02")
 WIDTHS = (1, 2, 3)
@@ -42,8 +51,15 @@ def finish(out: Writer, day: str, width: int, chunk_rows: int) -> Version:
     return out.version
 
 
+def write_once(root: str, day: str, width: int) -> None:
+    """What a process does that may be killed at any failpoint."""
+    finish(open_writer(Store.open(root), day, width), day, width, 4096)
+
+
 class StoreMachine(RuleBasedStateMachine):
     """``committed`` maps (day, width) to the URI; ``history`` is what ``published`` pointed to, oldest first."""
+
+    forks: ClassVar[ForkServer]
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +71,11 @@ class StoreMachine(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        self.store = Store.open(self.folder)
+        self.store = Store.open(self.root)
+
+    @property
+    def root(self) -> str:
+        return str(self.folder / "store")
 
     def teardown(self) -> None:
         shutil.rmtree(self.folder)
@@ -73,13 +93,12 @@ class StoreMachine(RuleBasedStateMachine):
         time=st.integers(1, 4),
     )
     def crash(self, day: str, width: int, failpoint: str, time: int) -> None:
-        child = os.fork()
-        if child == 0:
-            os.environ["PINSAGE_FAILPOINT"] = f"{failpoint}:{time}"
-            finish(open_writer(self.store, day, width), day, width, 4096)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        assert os.WIFEXITED(status) or os.WTERMSIG(status) == signal.SIGKILL
+        variables = {name: value for name, value in os.environ.items() if name.startswith(("AWS_", "PINSAGE_"))}
+        fork = self.forks.start(
+            "tests.pinsage.store.test_state_machine:write_once", self.root, day, width,
+            environment={**variables, "PINSAGE_FAILPOINT": f"{failpoint}:{time}"},
+        )  # fmt: skip
+        assert fork.wait() in (0, -signal.SIGKILL), fork.log
         uri = open_writer(self.store, day, width).uri
         if self.store.find(*uri.rsplit("/", 2)) is not None:
             self.committed[day, width] = uri
@@ -154,11 +173,27 @@ class StoreMachine(RuleBasedStateMachine):
             assert (head.number, head.uri) == (len(self.history), self.committed[self.history[-1]])
 
 
-StoreMachine.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
-)
+class BucketMachine(StoreMachine):
+    """The same on S3."""
+
+    @property
+    def root(self) -> str:
+        return f"s3://store/{self.folder.name}"
 
 
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-class TestStore(StoreMachine.TestCase):
-    """Runs the machine."""
+def run(machine: type[StoreMachine], forks: ForkServer, num_examples: int, num_steps: int) -> None:
+    machine.forks = forks
+    # Pauses of an S3 server on a busy machine are no finding.
+    quiet = settings(
+        max_examples=num_examples, stateful_step_count=num_steps, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    run_state_machine_as_test(machine, settings=quiet)
+
+
+def test_local_disk(forks: ForkServer) -> None:
+    run(StoreMachine, forks, 25, 20)
+
+
+def test_s3(forks: ForkServer, s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PINSAGE_CACHE", str(tmp_path))
+    run(BucketMachine, forks, 5, 15)

@@ -1,0 +1,1 @@
+"""Faults: what the pipeline must survive, and the harness that causes it."""
