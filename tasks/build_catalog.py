@@ -5,9 +5,8 @@ from __future__ import annotations
 import structlog
 
 from pinsage.store import Version
-from tasks.days import add_days, check_day
+from tasks.deliveries import TABLES, Deliveries
 from tasks.session import Session
-from tasks.validate import validated_version
 
 CODE_VERSION = 1
 
@@ -30,16 +29,19 @@ def build_catalog(session: Session, day: str) -> Version:
         ValidationMissingError: A partition in force is not validated yet.
     """
     store = session.store
-    delivered = {table: delivered_days(session, table, day) for table in ("items", "saves", "engagements")}
+    deliveries = Deliveries(session)
+    delivered = {table: deliveries.days_for(table, day) for table in TABLES}
     for table in ("items", "saves"):
         if not delivered[table]:
-            known = store.ref_names(f"raw/{table}")
+            known = deliveries.days(table)
             span = f"from {known[0]} to {known[-1]}" if known else "none at all"
             raise ValueError(
                 f"day {day}: no raw/{table} within the lookback of {session.config.graph.lookback_days} days; "
                 f"delivered days: {span}; ingest data or choose another day"
             )
-    versions = {table: [validated_version(session, table, day) for day in days] for table, days in delivered.items()}
+    versions = {
+        table: [deliveries.require_validated(table, known) for known in days] for table, days in delivered.items()
+    }
     flat = [version for found in versions.values() for version in found]
     with store.write(
         "catalog", partition=day, inputs=flat, config=session.config.graph, code_version=CODE_VERSION
@@ -56,9 +58,3 @@ def build_catalog(session: Session, day: str) -> Version:
         )
     log.info("build_catalog", version=out.version.uri, partitions=len(flat))
     return out.version
-
-
-def delivered_days(session: Session, table: str, day: str) -> list[str]:
-    """Days of ``raw/<table>`` in force up to ``day``: all of them for items, those within the lookback else."""
-    first = "" if table == "items" else add_days(check_day(day), 1 - session.config.graph.lookback_days)
-    return [known for known in session.store.ref_names(f"raw/{table}") if first <= known <= day]

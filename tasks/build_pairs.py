@@ -14,11 +14,10 @@ from pinsage.pairs.consecutive import consecutive_pairs
 from pinsage.pairs.split import is_tune_pair
 from pinsage.stable_hash import combine, hash_ids
 from pinsage.store import Version
-from tasks.build_catalog import delivered_days
 from tasks.days import add_days
+from tasks.deliveries import Deliveries
 from tasks.prepared import Prepared
 from tasks.session import Session
-from tasks.validate import validated_version
 
 CODE_VERSION = 1
 MICROSECONDS_PER_DAY = 86_400_000_000
@@ -82,10 +81,11 @@ def build_holdout_pairs(session: Session, day: str, as_of: Prepared) -> Version:
     store, config = session.store, session.config.pairs
     timed = bool(as_of.catalog.facts["timed"])
     if timed:
+        deliveries = Deliveries(session)
         tables = {
             name: [
-                validated_version(session, name, known)
-                for known in delivered_days(session, name, day)
+                deliveries.require_validated(name, known)
+                for known in deliveries.days_for(name, day)
                 if known > as_of.day
             ]
             for name in ("saves", "engagements")

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pinsage.store import Version
-from tasks.build_catalog import delivered_days
 from tasks.days import add_days, check_day
+from tasks.deliveries import TABLES, Deliveries
 from tasks.session import Session
-from tasks.validate import is_validated
 
 CODE_VERSION = 1
 MAX_GROUPS = 8
 MIN_GROUP_DAYS = 16  # below it, starting a task costs more than it does
-TABLES = ("items", "saves", "engagements")
 
 
 class NotPreparedError(LookupError):
@@ -69,22 +67,23 @@ def as_of_day(session: Session, day: str) -> str:
     Raises:
         ValueError: No saves were delivered up to the day.
     """
-    days = delivered_days(session, "saves", check_day(day))
+    deliveries = Deliveries(session)
+    days = deliveries.days_for("saves", check_day(day))
     if not days:
         raise ValueError(f"day {day}: no raw/saves up to it within the lookback; ingest data or choose another day")
-    head = session.store.referenced(f"raw/saves/{days[-1]}")
-    assert head is not None, "a delivered day has a version in force"
-    return add_days(day, -session.config.evaluation.holdout_days) if head.facts["timed"] else day
+    timed = deliveries.raw("saves", days[-1]).facts["timed"]
+    return add_days(day, -session.config.evaluation.holdout_days) if timed else day
 
 
 def days_to_validate(session: Session, day: str) -> list[list[str]]:
     """Group the delivered, not yet validated days that a run for ``day`` reads; at most `MAX_GROUPS` groups."""
+    deliveries = Deliveries(session)
     missing = sorted(
         {
             known
             for table in TABLES
-            for known in delivered_days(session, table, day)
-            if not is_validated(session, table, known)
+            for known in deliveries.days_for(table, day)
+            if deliveries.validated(table, known) is None
         }
     )
     size = max(MIN_GROUP_DAYS, -(-len(missing) // MAX_GROUPS))

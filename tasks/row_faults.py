@@ -18,7 +18,7 @@ def row_faults(
     schema: ModuleType,
     day: str,
     timed: bool,
-    known_items: pa.Array | None,
+    known_items: pa.ChunkedArray | None,
     widths: dict[str, int],
     config: ValidationConfig,
 ) -> dict[str, np.ndarray]:

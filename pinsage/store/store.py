@@ -103,19 +103,19 @@ class Store:
         Raises:
             DamagedVersionError: The version is committed and does not verify.
         """
-        check_path_name(dataset)
-        check_name(partition, "partition")
-        used = tuple(Input(uri=version.uri, content_digest=version.content_digest) for version in inputs)
-        settings = plain(config if isinstance(config, BaseModel) else dict(config))
-        spec = WriteSpec(
-            dataset=dataset,
-            partition=partition,
-            fingerprint=fingerprint_of(dataset, partition, code_version, used, settings),
-            code_version=code_version,
-            inputs=used,
-            config=settings,
-        )
-        return Writer(self, spec)
+        return Writer(self, write_spec(dataset, partition, inputs, config, code_version))
+
+    def committed(
+        self,
+        dataset: str,
+        *,
+        partition: str,
+        inputs: Sequence[Version],
+        config: BaseModel | Mapping[str, Any],
+        code_version: int,
+    ) -> Version | None:
+        """Return the version that `write` would make, if it is committed; its files are checked when they are read."""
+        return self.find(dataset, partition, write_spec(dataset, partition, inputs, config, code_version).fingerprint)
 
     def find(self, dataset: str, partition: str, fingerprint: str) -> Version | None:
         """Return the committed version with this fingerprint, or None."""
@@ -184,6 +184,24 @@ class Store:
     def ref_names(self, prefix: str) -> list[str]:
         """List the names below ``prefix``: the days of ``raw/saves``, sorted."""
         return self.objects.children(f"{REFERENCES}/{check_path_name(prefix, 'reference')}")
+
+
+def write_spec(
+    dataset: str, partition: str, inputs: Sequence[Version], config: BaseModel | Mapping[str, Any], code_version: int
+) -> WriteSpec:
+    """What a version is made from, with its fingerprint."""
+    check_path_name(dataset)
+    check_name(partition, "partition")
+    used = tuple(Input(uri=version.uri, content_digest=version.content_digest) for version in inputs)
+    settings = plain(config if isinstance(config, BaseModel) else dict(config))
+    return WriteSpec(
+        dataset=dataset,
+        partition=partition,
+        fingerprint=fingerprint_of(dataset, partition, code_version, used, settings),
+        code_version=code_version,
+        inputs=used,
+        config=settings,
+    )
 
 
 def probe_conditional_put(objects: Objects) -> None:

@@ -9,20 +9,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pinsage.store import Version
 from tasks.build_catalog import build_catalog
+from tasks.deliveries import Deliveries, MissingPartitionError, ValidationMissingError
 from tasks.ingest import IngestSummary, ingest
 from tasks.ingest_columns import IngestError
 from tasks.ingest_mapping import IngestMapping
 from tasks.prepared import days_to_validate
 from tasks.session import Session
-from tasks.validate import (
-    MissingPartitionError,
-    ValidationFailedError,
-    ValidationMissingError,
-    is_validated,
-    validate_days,
-    validated_version,
-)
+from tasks.validate import ValidationFailedError, validate_days
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAYS = ["2026-03-01", "2026-03-02", "2026-03-03"]
@@ -50,6 +45,10 @@ def deliver(
 
 def some_saves(num: int = 300) -> list[tuple[int | None, int | None, datetime]]:
     return [(row % 40, row % 50, START + timedelta(days=row % 2 * 2, seconds=row)) for row in range(num)]
+
+
+def validated_version(session: Session, table: str, day: str) -> Version:
+    return Deliveries(session).require_validated(table, day)
 
 
 def some_items() -> pa.Table:
@@ -92,8 +91,8 @@ def test_too_many_faults_stop_the_day_and_name_the_rule(session: Session, tmp_pa
     deliver(session, tmp_path / "data", some_saves() + bad, some_items())
     with pytest.raises(ValidationFailedError, match=r"(?s)2026-03-01.*share_unknown_item: got 0\.4.*'item_id': 1000"):
         validate_days(session, DAYS)
-    assert not is_validated(session, "saves", DAYS[0])
-    assert is_validated(session, "saves", DAYS[2]), "the days that passed stay"
+    assert Deliveries(session).validated("saves", DAYS[0]) is None
+    assert Deliveries(session).validated("saves", DAYS[2]), "the days that passed stay"
     with pytest.raises(ValidationMissingError):
         build_catalog(session, DAYS[-1])
 
@@ -162,3 +161,31 @@ def test_text_ids_do_not_enter_a_store_of_integers(session: Session, tmp_path: P
     with pytest.raises(IngestError, match="row 1 has no time"):
         ingest(session, items=None, saves=path)
     assert "2026-03-04" not in session.store.ref_names("raw/saves")
+
+
+def test_a_long_history_is_looked_up_once_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Items that arrive every day: what a run reads grows with the days, not with their square."""
+    reads = {}
+    for num_days in (10, 20):
+        session = Session.open(str(tmp_path / f"store-{num_days}"))
+        when = [START + timedelta(days=day) for day in range(num_days)]
+        folder = tmp_path / f"data-{num_days}"
+        folder.mkdir()
+        pq.write_table(pa.table({"item_id": list(range(num_days)), "since": when}), folder / "items.parquet")
+        pq.write_table(
+            pa.table({"board_id": [1] * num_days, "item_id": list(range(num_days)), "saved_at": when}),
+            folder / "saves.parquet",
+        )
+        mapping = IngestMapping(item_timestamp="since")
+        ingest(session, items=folder / "items.parquet", saves=folder / "saves.parquet", mapping=mapping)
+        days = session.store.ref_names("raw/saves")
+        validate_days(session, days)
+        assert validated_version(session, "saves", days[-1]).facts["num_rows"] == 1
+        counted = []
+        get = session.store.objects.get
+        monkeypatch.setattr(
+            session.store.objects, "get", lambda key, get=get, counted=counted: counted.append(key) or get(key)
+        )
+        assert days_to_validate(session, days[-1]) == []
+        reads[num_days] = len(counted)
+    assert reads[20] <= 2.2 * reads[10]
