@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from pinsage.serving.recommender import Recommender
+from tasks.airflow_client import AirflowFailedError
 from tasks.days import add_days
 from tasks.evaluation_table import evaluation_table, metrics_of_day
 from tasks.ingest_demo import ingest_demo
-from tasks.local_airflow import AirflowFailedError, LocalAirflow
+from tasks.local_airflow import LocalAirflow
 from tasks.session import Session
 
 DAY = "2017-12-31"
@@ -53,9 +54,8 @@ def demo(
                     _run(airflow, session)
                     _show(session, root, airflow, started)
                 if up:
-                    console.print(
-                        f"Airflow runs at {airflow.url}, user admin, password {airflow.password}. Ctrl-C stops it."
-                    )
+                    password = airflow.client.password
+                    console.print(f"Airflow runs at {airflow.url}, user admin, password {password}. Ctrl-C stops it.")
                     signal.pause()
         except KeyboardInterrupt:
             console.print("stopped")
@@ -74,7 +74,7 @@ def _run(airflow: LocalAirflow, session: Session) -> None:
     table = Table("DAG", "day", "task", "state", "seconds", title="What Airflow ran")
     for dag, day in runs:
         console.print(f"[bold]{dag}[/] for {day}")
-        for task in airflow.run(dag, day, on_task=_progress):
+        for task in airflow.client.run(dag, day, on_task=_progress):
             table.add_row(dag, day, task["name"], task["state"], f"{task['seconds']:.1f}")
     console.print(table)
 

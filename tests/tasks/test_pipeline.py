@@ -39,9 +39,16 @@ def pinsage(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[
 
 
 def planted(
-    folder: Path, *, strings: bool, timed: bool, vectors: int = 0, titles: bool = True, csv: bool = False
+    folder: Path,
+    *,
+    strings: bool,
+    timed: bool,
+    vectors: int = 0,
+    titles: bool = True,
+    csv: bool = False,
+    first_day: str = "2026-03-01",
 ) -> Path:
-    """Items of ten communities; a board holds items of one community."""
+    """Items of ten communities; a board holds items of one community; saves of twenty days."""
     rng = np.random.default_rng(11)
     boards = rng.integers(0, BOARDS, 9_000)
     items = rng.integers(0, ITEMS // COMMUNITIES, 9_000) * COMMUNITIES + boards % COMMUNITIES
@@ -61,7 +68,7 @@ def planted(
         )
     saves = {"collection": ids(boards, "board"), "item_id": ids(items, "item")}
     if timed:
-        start = np.datetime64("2026-03-01T00:00:00", "us")
+        start = np.datetime64(f"{first_day}T00:00:00", "us")
         saves["ts"] = pa.array(start + rng.integers(0, 20 * 86_400, 9_000).astype("timedelta64[s]"))
     folder.mkdir(parents=True, exist_ok=True)
     write = (
