@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.faults.fork_server import ForkServer
-from tests.faults.s3_weather import s3_server
+from tests.faults.s3_weather import Weather, s3_server
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +25,30 @@ def s3(s3_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in s3_environment.items():
         monkeypatch.setenv(name, value)
     return "s3://store"
+
+
+@pytest.fixture(scope="session")
+def storm_environment() -> Iterator[dict[str, str]]:
+    with s3_server(Weather(share=0.2, seed=8, silence_seconds=1.0)) as environment:
+        yield {**environment, "AWS_TIMEOUT": "500ms"}
+
+
+@pytest.fixture
+def storm(storm_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """The root of an S3 store, every fifth of whose requests meets a fault."""
+    for name, value in storm_environment.items():
+        monkeypatch.setenv(name, value)
+    return "s3://store"
+
+
+@pytest.fixture
+def memory_folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where there is one: a killed process loses nothing by it, and an fsync costs nothing."""
+    if not os.access("/dev/shm", os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")

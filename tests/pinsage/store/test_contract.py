@@ -1,4 +1,4 @@
-"""One contract for every store: local disk, and S3 through moto's server."""
+"""One contract for every store: local disk, and S3 through moto's server, in fair and in bad weather."""
 
 from __future__ import annotations
 
@@ -32,11 +32,15 @@ DAY = "2026-03-01"
 ROWS = np.arange(30_000, dtype=np.int32).reshape(10_000, 3)
 
 
-@pytest.fixture(params=["local", "s3"])
-def root(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+@pytest.fixture(params=["local", "s3", pytest.param("storm", marks=pytest.mark.slow)])
+def root(request: pytest.FixtureRequest, tmp_path: Path, memory_folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Root of an empty store."""
-    monkeypatch.setenv("PINSAGE_CACHE", str(tmp_path / "cache"))
-    return str(tmp_path / "store") if request.param == "local" else f"{request.getfixturevalue('s3')}/{tmp_path.name}"
+    monkeypatch.setenv("PINSAGE_CACHE", str(memory_folder / "cache"))
+    return (
+        str(memory_folder / "store")
+        if request.param == "local"
+        else f"{request.getfixturevalue(request.param)}/{tmp_path.name}"
+    )
 
 
 @pytest.fixture
@@ -227,7 +231,8 @@ def test_killed_anywhere_and_rerun_gives_the_same_bytes(root: str, forks: ForkSe
     local = ["put.staged", "put.synced", "put.linked"]
     never = [name for name in FAILPOINTS if name.startswith("garbage")] + (local if root.startswith("s3") else [])
     assert {place.split(":")[0] for place in places} == set(FAILPOINTS) - set(never)
-    for number, place in enumerate(places):
+    stormy = "AWS_TIMEOUT" in os.environ  # its requests are slow: every fifth place will do
+    for number, place in enumerate(places[:: 5 if stormy else 1]):
         fork = forks.start(
             "tests.pinsage.store.test_contract:publish",
             f"{root}/{number}",

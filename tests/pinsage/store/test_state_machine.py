@@ -60,10 +60,11 @@ class StoreMachine(RuleBasedStateMachine):
     """``committed`` maps (day, width) to the URI; ``history`` is what ``published`` pointed to, oldest first."""
 
     forks: ClassVar[ForkServer]
+    below: ClassVar[Path]
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="store-machine-"))
+        self.folder = Path(tempfile.mkdtemp(dir=self.below))
         self.committed: dict[tuple[str, int], str] = {}
         self.history: list[tuple[str, int]] = []
         self.waiting: list[tuple[str, int, Writer, int]] = []
@@ -181,8 +182,8 @@ class BucketMachine(StoreMachine):
         return f"s3://store/{self.folder.name}"
 
 
-def run(machine: type[StoreMachine], forks: ForkServer, num_examples: int, num_steps: int) -> None:
-    machine.forks = forks
+def run(machine: type[StoreMachine], forks: ForkServer, below: Path, num_examples: int, num_steps: int) -> None:
+    machine.forks, machine.below = forks, below
     # Pauses of an S3 server on a busy machine are no finding.
     quiet = settings(
         max_examples=num_examples, stateful_step_count=num_steps, deadline=None, suppress_health_check=list(HealthCheck)
@@ -190,10 +191,10 @@ def run(machine: type[StoreMachine], forks: ForkServer, num_examples: int, num_s
     run_state_machine_as_test(machine, settings=quiet)
 
 
-def test_local_disk(forks: ForkServer) -> None:
-    run(StoreMachine, forks, 25, 20)
+def test_local_disk(forks: ForkServer, memory_folder: Path) -> None:
+    run(StoreMachine, forks, memory_folder, 25, 20)
 
 
-def test_s3(forks: ForkServer, s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PINSAGE_CACHE", str(tmp_path))
-    run(BucketMachine, forks, 5, 15)
+def test_s3(forks: ForkServer, s3: str, memory_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PINSAGE_CACHE", str(memory_folder / "cache"))
+    run(BucketMachine, forks, memory_folder, 6, 15)
