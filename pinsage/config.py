@@ -16,7 +16,7 @@ from pinsage.evaluation.config import EvaluationConfig
 from pinsage.features.config import FeatureConfig
 from pinsage.graph.config import GraphConfig
 from pinsage.index.config import IndexConfig
-from pinsage.model.config import ModelConfig
+from pinsage.model.config import EmbeddingConfig, ModelConfig
 from pinsage.pairs.config import PairConfig
 from pinsage.serving.config import ServingConfig
 from pinsage.stage_configs import PromotionConfig, PublishConfig, ResourceConfig, ValidationConfig
@@ -47,6 +47,7 @@ class PinSageConfig(BaseSettings):
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     promotion: PromotionConfig = PromotionConfig()
+    embedding: EmbeddingConfig = EmbeddingConfig()
     index: IndexConfig = IndexConfig()
     publish: PublishConfig = PublishConfig()
     serving: ServingConfig = ServingConfig()

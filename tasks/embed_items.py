@@ -1,71 +1,122 @@
-"""The stage that embeds every item of a day, layer by layer: each latent vector is computed once (section 3.4)."""
+"""The stage that embeds every item of a day, layer by layer: each latent vector is computed once (section 3.4).
+
+A layer is a version of its own, whose chunks of item rows are computed and committed apart: by `embed_items` alone, or
+by several processes that call `embed_rows` for their rows, layer after layer. Rows that an earlier day holds already
+are copied from it (`tasks.embedding_reuse`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import structlog
 from safetensors.torch import load_file
 
-from pinsage.model.convolve import PinSageConv
-from pinsage.model.layerwise import convolve, embed, project, top_neighbors
+from pinsage.model.device import choose_device
+from pinsage.model.layerwise import Layerwise
 from pinsage.model.pinsage import PinSage
 from pinsage.store import Version
+from tasks.embedding_chunks import Embedded, measurements, missing_chunks, write_chunks
+from tasks.embedding_sources import EmbeddingSources
 from tasks.featurize_items import encode_with
 from tasks.prepared import Prepared
-from tasks.sample_neighborhoods import open_graph
 from tasks.session import Session
 
-CODE_VERSION = 1
-LAYERS = "embedding_layers"
+MAX_GROUPS = 64
 
 log = structlog.get_logger()
 
 
-def embed_items(session: Session, prepared: Prepared, model: Version) -> Version:
-    """Embed the items of ``prepared.day`` with ``model``.
+def plan_embedding(session: Session, prepared: Prepared, model: Version) -> list[tuple[int, int]]:
+    """Encode the items in the model's basis, and divide their rows among at most 64 callers of `embed_rows`.
+
+    Returns:
+        First row (inclusive) and last row (exclusive) of each group: whole chunks, the same for every layer.
+    """
+    num_rows = max(open_sources(session, prepared, model).num_items, 1)
+    chunk_rows = session.config.resources.chunk_rows
+    size = -(-num_rows // (MAX_GROUPS * chunk_rows)) * chunk_rows
+    return [(start, min(start + size, num_rows)) for start in range(0, num_rows, size)]
+
+
+def embed_rows(session: Session, prepared: Prepared, model: Version, layer: int, rows: tuple[int, int]) -> Embedded:
+    """Write the missing chunks of one layer for some rows; all chunks of the layer below must be written.
 
     Args:
-        session: Store and configuration (of ``resources`` the rows per chunk).
+        session: Store and configuration (``embedding``; of ``resources`` rows per chunk, threads, device).
         prepared: Graph, features and neighborhoods of the day.
         model: A trained model; items are encoded in the basis that it was trained on.
+        layer: 0 projects the features, 1 to K are the model's convolutions; above K there is nothing to do.
+        rows: A group of `plan_embedding`.
+    """
+    sources = open_sources(session, prepared, model)
+    if layer > sources.num_layers:
+        return Embedded(layer)
+    inference = open_inference(session, model)
+    below = None
+    if layer:
+        with sources.writer(layer - 1) as lower:  # whoever comes first commits the layer below
+            if not lower.is_committed and (missing := missing_chunks(lower, sources, layer - 1)):
+                raise ValueError(
+                    f"{lower.uri}: layer {layer - 1} lacks {len(missing)} chunks, the first of rows "
+                    f"{missing[0].start} to {missing[0].stop}; embed all rows of a layer before the next one"
+                )
+        below = lower.version
+    out = sources.writer(layer)
+    return Embedded(layer) if out.is_committed else write_chunks(out, sources, inference, layer, below, range(*rows))
+
+
+def embed_items(
+    session: Session, prepared: Prepared, model: Version, embedded: Iterable[dict[str, Any]] = ()
+) -> Version:
+    """Embed the items of ``prepared.day`` with ``model``: what is missing of any layer, and the commits.
+
+    Args:
+        session: As for `embed_rows`.
+        prepared: As for `embed_rows`.
+        model: As for `embed_rows`.
+        embedded: What other processes did with `embed_rows`, for the record.
 
     Returns:
         The committed version of ``embeddings``: array ``embeddings`` float32 [num_items, width] in the graph's row
-        order; facts ``metric``, ``popularity_dim`` (the last column is the item's popularity term), ``width``.
+        order; facts ``metric``, ``popularity_dim`` (the last column is the item's popularity term), ``width``;
+        measurements ``share_computed`` of the rows of all layers, ``compute_seconds_saved`` by copying the others.
     """
-    network = open_model(model)
-    features = encode_with(session, prepared.catalog, prepared.graph, session.store.input_of(model, "features"))
+    sources = open_sources(session, prepared, model)
+    out = sources.writer(sources.num_layers)
+    if out.is_committed:
+        return out.version
+    inference = open_inference(session, model)
+    done = [Embedded(**each) for each in embedded]
+    below = None
+    for layer in range(sources.num_layers):
+        with sources.writer(layer) as lower:
+            if not lower.is_committed:
+                done.append(write_chunks(lower, sources, inference, layer, below))
+        below = lower.version
+    with out:
+        done.append(write_chunks(out, sources, inference, sources.num_layers, below))
+        out.facts.update(
+            num_items=sources.num_items,
+            width=inference.model.embedding_width,
+            metric=inference.model.metric,
+            popularity_dim=inference.model.config.popularity,
+        )
+        out.measurements.update(measurements(done))
+    log.info("embed_items", version=out.version.uri, **out.version.facts, **out.version.measurements)
+    return out.version
+
+
+def open_sources(session: Session, prepared: Prepared, model: Version) -> EmbeddingSources:
+    """The inputs of the embeddings; items are encoded anew where the day's basis is not the model's."""
+    fitted = session.store.input_of(model, "features")
+    features = encode_with(session, prepared.catalog, prepared.graph, fitted)
     inputs = [model, prepared.graph, prepared.features, prepared.neighborhoods]
     if features.content_digest != prepared.features.content_digest:
         inputs.append(features)
-    with session.store.write(
-        "embeddings", partition=prepared.day, inputs=inputs, config={}, code_version=CODE_VERSION
-    ) as out:
-        if out.is_committed:
-            return out.version
-        h = features.array("features")
-        neighbors, importances = top_neighbors(
-            prepared.neighborhoods.array("neighbors"),
-            prepared.neighborhoods.array("importances"),
-            network.config.top_t,
-        )
-        for number, layer in enumerate(network.layers, start=1):
-            h = _convolved(session, prepared, inputs, number, layer, h, neighbors, importances)
-        log_degrees = np.log1p(open_graph(prepared.graph).item_degrees()).astype(np.float32)
-        for rows in out.missing_rows(["embeddings"], num_rows=len(h), chunk_rows=session.config.resources.chunk_rows):
-            held = slice(rows.start, rows.stop)
-            out.write_array("embeddings", embed(network, h[held], log_degrees[held]), rows=rows)
-        out.facts.update(
-            num_items=len(h),
-            width=network.embedding_width,
-            metric=network.metric,
-            popularity_dim=network.config.popularity,
-        )
-    log.info("embed_items", version=out.version.uri, **out.version.facts, **out.version.measurements)
-    return out.version
+    return EmbeddingSources(session, prepared.day, tuple(inputs))
 
 
 def open_model(model: Version) -> PinSage:
@@ -73,41 +124,13 @@ def open_model(model: Version) -> PinSage:
     return PinSage.from_state(model.json("architecture"), load_file(model.path("weights")))
 
 
-def _convolved(
-    session: Session,
-    prepared: Prepared,
-    inputs: list[Version],
-    number: int,
-    layer: PinSageConv,
-    h: np.ndarray,
-    neighbors: np.ndarray,
-    importances: np.ndarray,
-) -> np.ndarray:
-    """Layer ``number``: what every item tells its neighbors, then every item's new vector."""
-    projected = _layer(session, prepared, inputs, f"{number}-projected", len(h), lambda rows: project(layer, h[rows]))
-    return _layer(
-        session,
-        prepared,
-        inputs,
-        f"{number}-output",
-        len(h),
-        lambda rows: convolve(layer, h[rows], projected, neighbors[rows], importances[rows]),
+def open_inference(session: Session, model: Version) -> Layerwise:
+    """The network of a ``model`` version, on the device and with the threads that ``resources`` gives."""
+    resources = session.config.resources
+    device = choose_device(resources.device)
+    return Layerwise(
+        model=open_model(model).to(device),
+        threads=resources.threads or os.cpu_count() or 1,
+        device=device,
+        intermediate=session.config.embedding.intermediate,
     )
-
-
-def _layer(
-    session: Session,
-    prepared: Prepared,
-    inputs: list[Version],
-    name: str,
-    num_rows: int,
-    compute: Callable[[slice], np.ndarray],
-) -> Any:
-    """Commit one intermediate array, chunk by chunk, and map it."""
-    with session.store.write(
-        LAYERS, partition=prepared.day, inputs=inputs, config={"layer": name}, code_version=CODE_VERSION
-    ) as out:
-        if not out.is_committed:
-            for rows in out.missing_rows(["h"], num_rows=num_rows, chunk_rows=session.config.resources.chunk_rows):
-                out.write_array("h", compute(slice(rows.start, rows.stop)), rows=rows)
-    return out.version.array("h")

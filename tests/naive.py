@@ -45,3 +45,13 @@ def neighborhood(graph: BipartiteGraph, row: int, config: WalkConfig) -> list[tu
             if item != row:
                 visits[item] = visits.get(item, 0) + 1
     return sorted(visits.items(), key=lambda entry: -entry[1])[: config.top_t]
+
+
+def pooled(projected: np.ndarray, neighbors: np.ndarray, importances: np.ndarray) -> np.ndarray:
+    """Sum of the neighbors' projections, weighted by importance; -1 is padding."""
+    sums = np.zeros((len(neighbors), projected.shape[1]))
+    for item, row in enumerate(neighbors):
+        for neighbor, importance in zip(row, importances[item], strict=True):
+            if neighbor >= 0:
+                sums[item] += importance * projected[neighbor]
+    return sums

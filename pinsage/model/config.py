@@ -24,3 +24,13 @@ class ModelConfig(BaseModel, frozen=True, extra="forbid"):
     popularity_start: float = Field(
         default=0.7, ge=0, le=10, description="Initial weight of log(1 + degree) in the popularity term."
     )
+
+
+class EmbeddingConfig(BaseModel, frozen=True, extra="forbid"):
+    """How the items of a day are embedded with a trained model (section 3.4)."""
+
+    intermediate: str = Field(
+        default="float32",
+        pattern=r"^(float32|bfloat16)$",
+        description="How layers between features and embeddings are stored; bfloat16 halves them, to 3 digits.",
+    )

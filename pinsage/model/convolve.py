@@ -46,7 +46,7 @@ class PinSageConv(MessagePassing):
         """Convolve over any edges."""
         projected = self.project(h)
         pooled = self.propagate(edge_index, x=projected, importance=importance)
-        return self._combine(h, pooled)
+        return self.combine(h, pooled)
 
     def message(self, x_j: Tensor, importance: Tensor) -> Tensor:
         """A neighbor's projected representation times its importance."""
@@ -82,7 +82,8 @@ class PinSageConv(MessagePassing):
             (M, O).
         """
         pooled = functional.embedding_bag(neighbors, projected, per_sample_weights=importances, mode="sum")
-        return self._combine(h, pooled)
+        return self.combine(h, pooled)
 
-    def _combine(self, h: Tensor, pooled: Tensor) -> Tensor:
+    def combine(self, h: Tensor, pooled: Tensor) -> Tensor:
+        """Outputs z (M, O) of the nodes' own representations h (M, I) and their pooled neighbors n (M, H)."""
         return functional.normalize(functional.relu(self.update_node(torch.cat([h, pooled], dim=-1))), dim=-1)

@@ -1,18 +1,27 @@
 """Inference layer by layer: every latent vector is computed exactly once (Ying et al. 2018, section 3.4).
 
-A layer is projected for all items, then joined and pooled over neighborhoods; both in blocks of rows of a fixed size,
-so that the result does not depend on how callers chunk the rows.
+Layer 0 projects the features; layer l pools projections, combines them into the outputs of convolution l and projects
+those for the next one; the last layer ends in embeddings. Rows are computed in blocks of one fixed shape by one thread
+each, so that a row's bits depend neither on its neighbors in a block nor on chunks and threads.
+
+Shapes: ``n`` rows asked for, ``I`` width below, ``H`` hidden width, ``D`` width.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from torch import Tensor
 
-from pinsage.model.convolve import PinSageConv
 from pinsage.model.pinsage import PinSage
+from pinsage.model.pooling import pool
 
-BLOCK_ROWS = 4096
+BLOCK_ROWS = 2048
 
 
 def top_neighbors(neighbors: np.ndarray, importances: np.ndarray, top_t: int) -> tuple[np.ndarray, np.ndarray]:
@@ -27,65 +36,164 @@ def top_neighbors(neighbors: np.ndarray, importances: np.ndarray, top_t: int) ->
     return kept, np.divide(weights, totals, out=np.zeros_like(weights), where=totals > 0)
 
 
-@torch.inference_mode()
-def project(convolution: PinSageConv, h: np.ndarray) -> np.ndarray:
-    """ReLU(Q h + q) of some rows, float32 [n, H]."""
-    parts = [
-        convolution.project(torch.from_numpy(np.array(h[start : start + BLOCK_ROWS]))).numpy()
-        for start in range(0, len(h), BLOCK_ROWS)
-    ]
-    return np.concatenate(parts) if parts else np.zeros((0, convolution.neighbor.out_features), np.float32)
+@dataclass(frozen=True)
+class Layerwise:
+    """A model that is asked for whole layers.
 
-
-@torch.inference_mode()
-def convolve(
-    convolution: PinSageConv, h: np.ndarray, projected: np.ndarray, neighbors: np.ndarray, importances: np.ndarray
-) -> np.ndarray:
-    """One layer for some rows.
-
-    Args:
-        convolution: The layer.
-        h: float32 [n, I], the rows' own vectors of the layer below.
-        projected: float32 [num_items, H], every item's projection; may be memory mapped.
-        neighbors: int32 [n, T], item rows, -1 for padding.
-        importances: float32 [n, T].
-
-    Returns:
-        float32 [n, O].
+    Attributes:
+        model: The network, in evaluation mode, on ``device``.
+        threads: Blocks computed at once.
+        device: Where blocks are computed; pooling stays with the layers, in main memory.
+        intermediate: ``float32``, or ``bfloat16``: projections and outputs are then uint16 arrays with its bits.
     """
-    found = []
-    for start in range(0, len(h), BLOCK_ROWS):
-        rows = slice(start, start + BLOCK_ROWS)
-        # Only the projections that the block needs leave the map.
-        needed, positions = np.unique(np.maximum(neighbors[rows], 0), return_inverse=True)
-        found.append(
-            convolution.pool(
-                torch.from_numpy(np.array(h[rows])),
-                torch.from_numpy(projected[needed]),
-                torch.from_numpy(positions.reshape(neighbors[rows].shape).astype(np.int64)),
-                torch.from_numpy(np.ascontiguousarray(importances[rows])),
-            ).numpy()
-        )
-    return np.concatenate(found) if found else np.zeros((0, convolution.update_node.out_features), np.float32)
+
+    model: PinSage
+    threads: int = 1
+    device: torch.device = torch.device("cpu")
+    intermediate: str = "float32"
+
+    @property
+    def num_layers(self) -> int:
+        """K, the number of the last layer."""
+        return len(self.model.layers)
+
+    def project(self, h: np.ndarray) -> np.ndarray:
+        """Layer 0: ReLU(Q h + q) of the first convolution.
+
+        Args:
+            h: float32 [n, F], features.
+
+        Returns:
+            Projections [n, H].
+        """
+        first = self.model.layers[0]
+        (projected,) = self._in_blocks(lambda h: (first.project(h),), [h], [first.neighbor.out_features], stored=True)
+        return projected
+
+    def convolve(
+        self,
+        layer: int,
+        h: np.ndarray,
+        projected: Iterable[np.ndarray],
+        neighbors: np.ndarray,
+        importances: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Layer 1 <= l < K: the outputs of convolution l and their projections by the next one.
+
+        Args:
+            layer: l.
+            h: [n, I], the rows' own vectors of the layer below.
+            projected: Parts of layer l - 1's projections (see `pinsage.model.pooling.pool`).
+            neighbors: int32 [n, T], item rows, -1 for padding.
+            importances: float32 [n, T].
+
+        Returns:
+            Outputs [n, O] and projections [n, H].
+        """
+        convolution, following = self.model.layers[layer - 1 : layer + 1]
+
+        def compute(h: Tensor, pooled: Tensor) -> Sequence[Tensor]:
+            output = convolution.combine(h, pooled)
+            return output, following.project(output)
+
+        pooled = pool(projected, neighbors, importances, threads=self.threads)
+        widths = [convolution.update_node.out_features, following.neighbor.out_features]
+        output, projections = self._in_blocks(compute, [h, pooled], widths, stored=True)
+        return output, projections
+
+    def embed(
+        self,
+        h: np.ndarray,
+        projected: Iterable[np.ndarray],
+        neighbors: np.ndarray,
+        importances: np.ndarray,
+        log_degrees: np.ndarray,
+    ) -> np.ndarray:
+        """Layer K: rows of the index.
+
+        Args:
+            h: As for `convolve`.
+            projected: As for `convolve`.
+            neighbors: As for `convolve`.
+            importances: As for `convolve`.
+            log_degrees: float32 [n], log(1 + degree).
+
+        Returns:
+            float32 [n, D (+ 1)].
+        """
+        convolution = self.model.layers[-1]
+
+        def compute(h: Tensor, pooled: Tensor, log_degrees: Tensor) -> Sequence[Tensor]:
+            return (self.model.embeddings(convolution.combine(h, pooled), log_degrees),)
+
+        pooled = pool(projected, neighbors, importances, threads=self.threads)
+        (rows,) = self._in_blocks(compute, [h, pooled, log_degrees], [self.model.embedding_width], stored=False)
+        return rows
+
+    def embed_all(
+        self, features: np.ndarray, neighbors: np.ndarray, importances: np.ndarray, log_degrees: np.ndarray
+    ) -> np.ndarray:
+        """Embeddings of every item of a catalogue that fits into memory, float32 [num_items, D (+ 1)]."""
+        h, projected = features, self.project(features)
+        for layer in range(1, self.num_layers):
+            h, projected = self.convolve(layer, h, [projected], neighbors, importances)
+        return self.embed(h, [projected], neighbors, importances, log_degrees)
+
+    def rows_are_independent(self) -> bool:
+        """Whether a row has the same bits wherever it stands in a block, tried out on random rows.
+
+        Matrix products add up in an order that does not depend on the row, as far as known; nothing guarantees it.
+        """
+        rng = np.random.default_rng(0)
+        h = rng.standard_normal((2 * BLOCK_ROWS, self.model.in_width), dtype=np.float32)
+        alone = np.full((len(h), 1), -1, np.int32), np.zeros((len(h), 1), np.float32)
+        degrees = rng.random(len(h), dtype=np.float32)
+        order = rng.permutation(len(h))
+        moved = self.embed_all(h[order], *alone, degrees[order])
+        return bool(np.array_equal(self.embed_all(h, *alone, degrees)[order], moved))
+
+    def _in_blocks(
+        self,
+        compute: Callable[..., Sequence[Tensor]],
+        inputs: Sequence[np.ndarray],
+        widths: Sequence[int],
+        *,
+        stored: bool,
+    ) -> list[np.ndarray]:
+        """Outputs [n, width] of ``compute`` on blocks of the inputs; ``stored`` ones as ``intermediate``."""
+        narrow = stored and self.intermediate == "bfloat16"
+        outputs = [np.empty((len(inputs[0]), width), np.uint16 if narrow else np.float32) for width in widths]
+
+        @torch.inference_mode()
+        def compute_block(start: int) -> None:
+            rows = slice(start, start + BLOCK_ROWS)
+            made = compute(*(_block(array[rows]).to(self.device) for array in inputs))
+            for output, tensor in zip(outputs, made, strict=True):
+                if narrow:
+                    tensor = tensor.to(torch.bfloat16).view(torch.uint16)
+                output[rows] = tensor[: len(output[rows])].cpu().numpy()
+
+        with one_torch_thread(), ThreadPoolExecutor(self.threads) as executor:
+            list(executor.map(compute_block, range(0, len(inputs[0]), BLOCK_ROWS)))
+        return outputs
 
 
-@torch.inference_mode()
-def embed(model: PinSage, h: np.ndarray, log_degrees: np.ndarray) -> np.ndarray:
-    """Rows of the index of some items.
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Operations of torch take one thread each, also in threads started inside; several add up in another order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
-    Args:
-        model: The network.
-        h: float32 [n, H], the last convolution's output.
-        log_degrees: float32 [n], log(1 + degree).
 
-    Returns:
-        float32 [n, D (+ 1)].
-    """
-    parts = [
-        model.embeddings(
-            torch.from_numpy(np.array(h[start : start + BLOCK_ROWS])),
-            torch.from_numpy(np.array(log_degrees[start : start + BLOCK_ROWS])),
-        ).numpy()
-        for start in range(0, len(h), BLOCK_ROWS)
-    ]
-    return np.concatenate(parts) if parts else np.zeros((0, model.embedding_width), np.float32)
+def _block(rows: np.ndarray) -> Tensor:
+    """Rows as a float32 tensor of BLOCK_ROWS rows, filled up with zeros."""
+    filled = torch.zeros((BLOCK_ROWS, *rows.shape[1:]), dtype=torch.float32)
+    if rows.dtype == np.uint16:
+        filled[: len(rows)] = torch.from_numpy(np.array(rows)).view(torch.bfloat16)
+    else:
+        filled[: len(rows)].numpy()[:] = rows
+    return filled

@@ -6,9 +6,9 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,6 +132,10 @@ class Version:
         # An empty file cannot be mapped.
         return np.load(path, mmap_mode=None if sum(part.rows for part in parts) == 0 else "r", allow_pickle=False)
 
+    def parts(self, name: str) -> ArrayParts:
+        """Return the chunks of the array in row order, each mapped when it is asked for: nothing is assembled."""
+        return ArrayParts([(part.start, part.stop, partial(self._local, part)) for part in self._parts(name)])
+
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the Parquet table ``name``, or only some of its columns."""
         return pq.read_table(self.path(name), columns=list(columns) if columns is not None else None, partitioning=None)
@@ -201,6 +205,34 @@ class Version:
                 yield staged
             finally:
                 staged.unlink(missing_ok=True)
+
+
+class ArrayParts(Sequence[np.ndarray]):
+    """The chunks of an array, memory-mapped one by one; a map is closed when nobody holds its array any more.
+
+    Args:
+        parts: First row (inclusive), last row (exclusive) and the verified file of every chunk, in row order.
+    """
+
+    def __init__(self, parts: list[tuple[int, int, Callable[[], Path]]]) -> None:
+        self._parts = parts
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def __getitem__(self, number: Any) -> Any:
+        start, stop, path = self._parts[number]
+        # An empty file cannot be mapped.
+        return np.load(path(), mmap_mode="r" if stop > start else None, allow_pickle=False)
+
+    def rows(self, start: int, stop: int) -> np.ndarray:
+        """Copy the rows start <= row < stop into memory."""
+        held = [
+            np.asarray(self[number])[max(start - first, 0) : stop - first]
+            for number, (first, last, _) in enumerate(self._parts)
+            if first < stop and start < last
+        ]
+        return np.concatenate(held) if held else np.array(self[0][:0])
 
 
 def check_file(path: Path, entry: FileEntry, uri: str) -> None:

@@ -126,13 +126,16 @@ class Writer:
         """
         return self._adopt(name if num_rows is None else chunk_name(name, range(num_rows))) is not None
 
-    def missing_rows(self, names: Sequence[str], *, num_rows: int, chunk_rows: int) -> Iterator[range]:
+    def missing_rows(
+        self, names: Sequence[str], *, num_rows: int, chunk_rows: int, within: range | None = None
+    ) -> Iterator[range]:
         """Yield the row ranges of which any of the arrays ``names`` is not finished yet.
 
         Args:
             names: Arrays that are written together, chunk by chunk.
             num_rows: Rows of each array. Zero rows still are one, empty, chunk.
             chunk_rows: Rows per chunk, a multiple of 4096, so that digests do not depend on it.
+            within: Only chunks that start in it; all when None.
 
         Yields:
             ``range(start, stop)``, ascending.
@@ -140,6 +143,8 @@ class Writer:
         if chunk_rows <= 0 or chunk_rows % BLOCK_ROWS:
             raise ValueError(f"chunk_rows={chunk_rows}: expected a positive multiple of {BLOCK_ROWS}")
         for start in range(0, max(num_rows, 1), chunk_rows):
+            if within is not None and start not in within:
+                continue
             rows = range(start, min(start + chunk_rows, num_rows))
             if not all(self._adopt(chunk_name(name, rows)) for name in names):
                 yield rows

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pinsage.evaluation.ranking import rank_by_vectors
 from pinsage.model.config import ModelConfig
-from pinsage.model.layerwise import convolve, embed, project
+from pinsage.model.layerwise import Layerwise
 from pinsage.model.pinsage import PinSage
 from pinsage.training.config import TrainingConfig
 from pinsage.training.loss import max_margin_loss, softmax_loss
@@ -115,10 +115,8 @@ def train(
 
 def embed_all(model: PinSage, data: TrainingData) -> np.ndarray:
     """Embeddings of every item, layer by layer in memory, float32 [num_items, D (+ 1)]."""
-    h = data.features
-    for convolution in model.layers:
-        h = convolve(convolution, h, project(convolution, h), data.neighbors, data.importances)
-    return embed(model, h, data.log_degrees)
+    inference = Layerwise(model, threads=torch.get_num_threads())
+    return inference.embed_all(data.features, data.neighbors, data.importances, data.log_degrees)
 
 
 def as_queries(embeddings: np.ndarray, popularity: bool) -> np.ndarray:

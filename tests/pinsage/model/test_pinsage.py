@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pinsage.model.config import ModelConfig
-from pinsage.model.layerwise import BLOCK_ROWS, convolve, embed, project, top_neighbors
+from pinsage.model.layerwise import top_neighbors
 from pinsage.model.pinsage import PinSage
 from pinsage.training.minibatch import TrainingData
 from pinsage.training.trainer import embed_all
@@ -94,24 +94,3 @@ def test_top_neighbors_are_the_first_columns_normalised_anew() -> None:
     assert kept.tolist() == [[4, 2], [1, -1], [-1, -1]]
     np.testing.assert_allclose(weights, [[0.625, 0.375], [1, 0], [0, 0]], rtol=1e-6)
     assert top_neighbors(neighbors, importances, 9)[0].shape == (3, 3)
-
-
-def test_chunks_of_whole_blocks_change_no_bit() -> None:
-    rng = np.random.default_rng(8)
-    num_items = 3 * BLOCK_ROWS + 77
-    model = random_model(12)
-    h = rng.standard_normal((num_items, 12)).astype(np.float32)
-    neighbors = rng.integers(-1, num_items, (num_items, 5)).astype(np.int32)
-    neighbors, importances = top_neighbors(neighbors, np.ones((num_items, 5), np.float32), 5)
-    degrees = rng.random(num_items).astype(np.float32)
-    first = model.layers[0]
-    projected = project(first, h)
-    whole = convolve(first, h, projected, neighbors, importances)
-    cuts = [slice(0, BLOCK_ROWS), slice(BLOCK_ROWS, 3 * BLOCK_ROWS), slice(3 * BLOCK_ROWS, num_items)]
-    assert np.array_equal(np.concatenate([project(first, h[cut]) for cut in cuts]), projected)
-    parts = [convolve(first, h[cut], projected, neighbors[cut], importances[cut]) for cut in cuts]
-    assert np.array_equal(np.concatenate(parts), whole)
-    rows = embed(model, whole, degrees)
-    assert np.array_equal(np.concatenate([embed(model, whole[cut], degrees[cut]) for cut in cuts]), rows)
-    assert project(first, h[:0]).shape == (0, 16)
-    assert embed(model, whole[:0], degrees[:0]).shape == (0, 9)

@@ -1,0 +1,103 @@
+"""Importance pooling over a layer that does not fit into memory: the join of section 3.4, part by part.
+
+A layer's projections come as parts, contiguous ranges of item rows; while one part is open, every item adds the
+neighbors that lie in it. Neighbors are added in order of their rows, so that no bit of a sum depends on the parts.
+
+Shapes: ``N`` items, ``M`` items pooled for, ``T`` neighbors, ``H`` width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+from numba.extending import overload
+
+
+def pool(
+    parts: Iterable[np.ndarray], neighbors: np.ndarray, importances: np.ndarray, *, threads: int = 1
+) -> np.ndarray:
+    """Sum of neighbors' projections, weighted by importance.
+
+    Args:
+        parts: float32, or uint16 with the bits of bfloat16, [rows, H]; together the N rows of a layer in order. Each
+            is opened when its turn comes and may be closed after it; at least one.
+        neighbors: int32 [M, T] item rows, -1 for padding.
+        importances: float32 [M, T].
+        threads: Threads that share the M items; changes no bit.
+
+    Returns:
+        float32 [M, H]; 0 without neighbors.
+
+    Raises:
+        IndexError: A neighbor is no row of the layer.
+    """
+    rows = neighbors.astype(np.int32, copy=False).view(np.uint32)  # padding becomes the largest row
+    order = np.argsort(rows, axis=1, kind="stable")
+    rows, weights = np.take_along_axis(rows, order, axis=1), np.take_along_axis(importances, order, axis=1)
+    done = np.zeros(len(rows), np.int32)
+    pooled = None
+    share = max(1, -(-len(rows) // threads))
+    cuts = [slice(start, start + share) for start in range(0, len(rows), share)]
+    first = 0
+    with ThreadPoolExecutor(threads) as executor:
+        for part in parts:
+            if pooled is None:
+                pooled = np.zeros((len(rows), part.shape[1]), np.float32)
+            add = partial(_add_part, part, np.uint32(first))
+            list(executor.map(add, *([array[cut] for cut in cuts] for array in (rows, weights, done, pooled))))
+            first += len(part)
+    assert pooled is not None, "a layer has at least one part"
+    unknown = (rows >= first) & (rows < 2**31)
+    if unknown.any():
+        row = int(rows[unknown][0])
+        raise IndexError(
+            f"pooling: neighbor {row} is no row of a layer of {first} rows; sample the neighborhoods again"
+        )
+    return pooled
+
+
+def widen(value: Any) -> Any:
+    """The float32 that a stored value stands for (compiled code only)."""
+    raise NotImplementedError("compiled code only")
+
+
+@overload(widen)
+def _widen(value: Any) -> Any:
+    def same(value: Any) -> Any:
+        return value
+
+    def upper_half(value: Any) -> Any:  # a bfloat16 is the upper half of a float32
+        return np.uint32(np.uint32(value) << np.uint32(16)).view(np.float32)
+
+    return same if isinstance(value, types.Float) else upper_half
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"})
+def _add_part(
+    part: np.ndarray, first: int, rows: np.ndarray, weights: np.ndarray, done: np.ndarray, pooled: np.ndarray
+) -> None:
+    """Add the neighbors first <= row < first + len(part) to ``pooled``.
+
+    Args:
+        part: [rows, H].
+        first: uint32, the item row of ``part[0]``.
+        rows: uint32 [M, T], ascending; those below ``first`` are added already.
+        weights: float32 [M, T].
+        done: int32 [M], neighbors added; raised.
+        pooled: float32 [M, H], added to.
+    """
+    stop = np.uint32(first + np.uint32(len(part)))
+    for item in range(len(rows)):
+        place = done[item]
+        while place < rows.shape[1] and rows[item, place] < stop:
+            source = part[np.uint32(rows[item, place] - first)]
+            weight = weights[item, place]
+            for column in range(part.shape[1]):
+                pooled[item, column] += weight * widen(source[column])
+            place += 1
+        done[item] = place
