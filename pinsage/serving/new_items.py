@@ -73,17 +73,19 @@ class NewItemEmbedder:
             NothingKnownError: The item brings nothing that the model understands; the message says what it understands.
             ValueError: A column is unknown, or a vector has another width than the model's.
         """
-        from pinsage.model.layerwise import convolve, embed
+        import torch
 
         h, known = self._encoder.encode(self._as_table(item), np.zeros(1, dtype=np.int64))
         if not known[0]:
             raise NothingKnownError(
                 f"the new item brings nothing that the model understands; it understands {self._understood()}"
             )
-        nobody, nothing = np.full((1, 1), -1, dtype=np.int32), np.zeros((1, 1), dtype=np.float32)
-        for layer in self._network.layers:
-            h = convolve(layer, h, np.zeros((1, layer.neighbor.out_features), dtype=np.float32), nobody, nothing)
-        vector: np.ndarray = embed(self._network, h, np.zeros(1, dtype=np.float32))[0]
+        with torch.inference_mode():
+            output = torch.from_numpy(h)
+            nobody, nothing = torch.full((1, 1), -1), torch.zeros(1, 1)
+            for convolution in self._network.layers:
+                output = convolution.convolve_fixed(output, nobody, nothing)
+            vector: np.ndarray = self._network.embeddings(output, torch.zeros(1)).numpy()[0]
         return vector
 
     def _as_table(self, item: NewItem) -> pa.Table:
