@@ -19,7 +19,7 @@ from pinsage.features.assemble import FeatureEncoder
 from pinsage.features.config import FeatureConfig
 from pinsage.graph.bipartite import build_graph
 from pinsage.model.config import ModelConfig
-from pinsage.model.layerwise import convolve, embed, project
+from pinsage.model.layerwise import Layerwise
 from pinsage.model.pinsage import PinSage
 from pinsage.store import Store, Version
 from tasks.build_index import build_index
@@ -81,10 +81,8 @@ def plant_version(root: str | Path, tag: str, num_items: int = 300, seed: int = 
         documents={"architecture": network.architecture(), "history": {"steps": [], "tune": []}},
         weights=network.state_dict(),
     )  # fmt: skip
-    h = encoded
-    for layer in network.layers:
-        h = convolve(layer, h, project(layer, h), neighbors, importances)
-    vectors = embed(network, h, np.log1p(csr.item_degrees()).astype(np.float32))
+    log_degrees = np.log1p(csr.item_degrees()).astype(np.float32)
+    vectors = Layerwise(network).embed_all(encoded, neighbors, importances, log_degrees)
     embeddings = _commit(
         store, "embeddings", day, tag, [model, graph, features, neighborhoods],
         arrays={"embeddings": vectors},
