@@ -7,7 +7,7 @@ export ANNOY_COMPILER_ARGS ?= -O3,-ffast-math,-fno-associative-math,-fpermissive
 # Great Expectations and the CLI stay silent on the network.
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help setup demo demo-up test check lock clean
+.PHONY: help setup demo demo-up test check lock clean up down test-docker audit
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,8 +43,29 @@ COMPILE = $(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-hea
 lock: ## Write requirements.lock and the locks of the two images anew from pyproject.toml
 	mkdir -p build/lock && grep -v '"torch==' pyproject.toml > build/lock/pyproject.toml
 	$(COMPILE) build/lock/pyproject.toml --all-extras --output-file requirements.lock
-	$(COMPILE) build/lock/pyproject.toml --extra cluster --extra serve -c requirements.lock --output-file docker/worker.lock
+	$(COMPILE) build/lock/pyproject.toml --extra cluster --extra serve --group build/lock/pyproject.toml:torch \
+		-c requirements.lock --output-file docker/worker.lock
 	$(COMPILE) --group build/lock/pyproject.toml:control -c requirements.lock --output-file docker/control.lock
+
+COMPOSE ?= docker compose
+
+up: docker/.env ## Build the images and bring Airflow on Celery, PostgreSQL, Dask and a trial store up in containers
+	$(COMPOSE) --file docker/compose.yaml up --detach --build --wait
+	@echo "Airflow: http://localhost:8080, user admin, password AIRFLOW_ADMIN_PASSWORD in docker/.env"
+
+docker/.env:
+	umask 077 && docker/new_env.sh > $@
+
+down: docker/.env ## Stop the containers; volumes and with them all data stay
+	$(COMPOSE) --file docker/compose.yaml down
+
+test-docker: setup ## Build and run the containers for real: a day on Celery, PostgreSQL, Dask and S3
+	$(BIN)/pytest -m docker tests/docker
+
+audit: setup ## Known vulnerabilities of the locked packages; an unreachable advisory service is an error
+	mkdir -p build && grep -o 'torch==[0-9.]*' pyproject.toml > build/torch.txt
+	$(BIN)/pip-audit --strict --disable-pip --no-deps -r build/torch.txt
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
 
 clean: ## Remove the environment, caches and the demo
 	rm -rf .venv .demo .pytest_cache .mypy_cache .ruff_cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from pinsage.config import PinSageConfig
+from tasks.variables import VARIABLES
 
 HEAD = """# Configuration
 
@@ -27,6 +28,9 @@ def configuration_page() -> str:
             meaning = schema.get("description", "").replace("|", "\\|")
             lines.append(f"| `{name}` | `{default}` | {_allowed(schema)} | {meaning} |".replace("`null`", "none"))
         lines.append("")
+    lines += ["## Other variables", "", "Where things are and what a deployment has; they change no result.", ""]
+    lines += ["| variable | meaning |", "|---|---|"]
+    lines += [f"| `{name}` | {meaning} |" for name, meaning in VARIABLES.items()]
     return "\n".join(lines)
 
 
