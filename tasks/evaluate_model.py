@@ -22,6 +22,7 @@ from pinsage.evaluation.ranking import rank_by_vectors
 from pinsage.evaluation.reciprocal_rank import mean_reciprocal_rank, reciprocal_ranks
 from pinsage.evaluation.similarity_spread import similarity_spread
 from pinsage.evaluation.slices import Slice, cold_slice, few_saves_slice
+from pinsage.features.assemble import content_width
 from pinsage.store import Version
 from pinsage.training.trainer import as_queries
 from pinsage.unit_rows import unit_rows
@@ -106,9 +107,7 @@ def model_ranks(embeddings: Version, queries: np.ndarray, positives: np.ndarray)
 
 def content_of(features: Version) -> np.ndarray:
     """The feature columns that are the item's own: all but the log degree."""
-    blocks = features.json("columns")
-    stop = min((block["start"] for block in blocks if block["kind"] == "log_degree"), default=None)
-    return np.asarray(features.array("features"))[:, :stop]
+    return np.asarray(features.array("features"))[:, : content_width(features.json("columns"))]
 
 
 def _baselines(

@@ -199,6 +199,11 @@ class FeatureEncoder:
         )
 
 
+def content_width(blocks: Sequence[Mapping[str, Any]]) -> int:
+    """How many leading columns are the items' own: all before the degree; ``blocks`` as JSON."""
+    return min(int(block["start"]) for block in blocks if block["kind"] == "log_degree")
+
+
 def random_signs(item_ids: pa.ChunkedArray, width: int) -> NDArray[np.float32]:
     """Unit vectors of random signs, a function of the item id alone, float32 [n, width]."""
     words = hash_ids(item_ids)

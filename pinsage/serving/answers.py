@@ -19,7 +19,11 @@ class UnknownVersionAskedError(LookupError):
     """The version was never published, or is not there any more."""
 
 
-class NothingKnownError(ValueError):
+class RefusedRequestError(ValueError):
+    """A question cannot be answered as it is asked; the message says what would be."""
+
+
+class NothingKnownError(RefusedRequestError):
     """A new item brings nothing that the model understands."""
 
 

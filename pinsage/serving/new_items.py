@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from pinsage.features.assemble import FeatureEncoder
-from pinsage.serving.answers import NothingKnownError
+from pinsage.serving.answers import NothingKnownError, RefusedRequestError
 from pinsage.store import Store, Version
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class NewItemEmbedder:
 
         Raises:
             NothingKnownError: The item brings nothing that the model understands; the message says what it understands.
-            ValueError: A column is unknown, or a vector has another width than the model's.
+            RefusedRequestError: A column is unknown, or a vector has another width than the model's.
         """
         import torch
 
@@ -96,7 +96,7 @@ class NewItemEmbedder:
             ("vector", item.vectors, list(encoder.vectors)),
         ):
             for name in sorted(set(given) - set(known)):
-                raise ValueError(
+                raise RefusedRequestError(
                     f"new item: {kind} {name!r} is unknown to the model; known: {', '.join(known) or 'none'}"
                 )
         columns = {
@@ -108,7 +108,7 @@ class NewItemEmbedder:
         for name, vector in item.vectors.items():
             values, width = np.asarray(vector, dtype=np.float32), encoder.vectors[name]
             if values.shape != (width,) or not np.isfinite(values).all():
-                raise ValueError(
+                raise RefusedRequestError(
                     f"new item: vector {name!r} has {len(values)} entries, expected {width} finite numbers"
                 )
             columns[f"vector.{name}"] = pa.FixedSizeListArray.from_arrays(pa.array(values), len(values))

@@ -47,7 +47,7 @@ class OpenVersion:
         self._readers = 1
         self._lock = threading.Lock()
         self._parts: dict[type[Any], Any] = {}
-        self._parts_lock = threading.Lock()
+        self._part_locks: dict[type[Any], threading.Lock] = {}
 
     def enter(self) -> bool:
         """Become a reader; False when the last one has left already."""
@@ -68,11 +68,17 @@ class OpenVersion:
 
     def part(self, kind: type[T], open_part: Callable[[], T]) -> T:
         """What belongs to this version and few readers need, opened by the first that asks."""
-        with self._parts_lock:
+        with self._lock:
+            lock = self._part_locks.setdefault(kind, threading.Lock())
+        with lock:
             if kind not in self._parts:
                 self._parts[kind] = open_part()
             found: T = self._parts[kind]
             return found
+
+    def made(self, kind: type[T]) -> T | None:
+        """What `part` opened, or None; never waits for one that is being opened."""
+        return self._parts.get(kind)
 
 
 class OpenVersions:

@@ -99,10 +99,18 @@ class PublishedIndex:
 
     @cached_property
     def titles(self) -> TitleIndex:
-        """Words of the titles; an item without a title is found by its id."""
+        """Words of the titles, popular items first among equals; an item without a title is found by its id."""
         ids = self._labels["item_id"].to_pylist()
         titles = self._labels["title"].to_pylist()
-        return TitleIndex([title or str(item_id) for title, item_id in zip(titles, ids, strict=True)])
+        shown = [title or str(item_id) for title, item_id in zip(titles, ids, strict=True)]
+        return TitleIndex(shown, self.popularity_terms)
+
+    @cached_property
+    def popularity_terms(self) -> np.ndarray:
+        """The learned popularity term of every item, float32 [num_items]; zeros where the model has none."""
+        if not self.index.geometry.popularity_dim:
+            return np.zeros(len(self.index.embeddings), dtype=np.float32)
+        return np.array(self.index.embeddings[:, -1])
 
     def close(self) -> None:
         """Unmap the shards; the arrays' maps go with the last reference to them. Nobody may ask afterwards."""

@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from pinsage.serving.answers import Answer, NothingKnownError, Recommendation, UnknownItemError
+from pinsage.serving.answers import Answer, NothingKnownError, Recommendation, RefusedRequestError, UnknownItemError
 from pinsage.serving.config import ServingConfig
 from pinsage.serving.filters import Filter, search_filtered
 from pinsage.serving.new_items import NewItem, NewItemEmbedder
@@ -110,7 +110,7 @@ class Recommender:
             version: As for `similar`.
         """
         if not item_ids:
-            raise ValueError("similar_to_all: got no items, expected at least one")
+            raise RefusedRequestError("similar_to_all: got no items, expected at least one")
         with self.versions.reading(version) as held:
             published = held.index
             rows = published.rows(item_ids)
@@ -144,7 +144,7 @@ class Recommender:
 
         Raises:
             NothingKnownError: The item brings nothing that the model understands.
-            ValueError: A column is unknown or of another width.
+            RefusedRequestError: A column is unknown or of another width.
         """
         with self.versions.reading(version) as held:
             published = held.index
@@ -157,9 +157,9 @@ class Recommender:
             return search_filtered(published, query, k, np.empty(0, dtype=np.int64), only)
 
     def search(self, text: str, k: int = 10) -> Answer:
-        """Items whose title holds every word of ``text`` (the beginning of a word is enough), shortest titles first.
+        """Items whose title holds every word of ``text``; the beginning of a word is enough.
 
-        An item whose id is ``text`` comes before all others.
+        The shortest titles come first, of equal ones the popular items; an item whose id is ``text`` before all others.
         """
         with self.versions.reading() as held:
             published = held.index
@@ -179,6 +179,6 @@ class Recommender:
         with self.versions.reading() as held:
             published = held.index
             rows = published.rows(item_ids)
-            terms = np.asarray(published.index.embeddings[rows, -1]) * published.index.geometry.popularity_dim
+            terms = published.popularity_terms[rows]
             best = int(np.argmax(terms))
             return published.recommendation(int(rows[best]), float(terms[best]))

@@ -17,9 +17,11 @@ class TitleIndex:
 
     Args:
         titles: One per row; None and empty ones are never found.
+        preference: float [rows]; of titles that match alike, the one with the higher value comes first.
     """
 
-    def __init__(self, titles: Sequence[str | None]) -> None:
+    def __init__(self, titles: Sequence[str | None], preference: np.ndarray) -> None:
+        self._preference = preference
         postings: dict[str, list[int]] = {}
         self._num_words = np.zeros(len(titles), dtype=np.int32)
         for row, title in enumerate(titles):
@@ -34,7 +36,8 @@ class TitleIndex:
         """The best ``k`` rows whose titles hold every word of ``text``; the beginning of a word is enough.
 
         Returns:
-            (row, score), best first; the score is the share of the title's words that was asked for, ties by row.
+            (row, score), best first, ties by preference, then by row; the score is the share of the title's words that
+            was asked for.
         """
         wanted = words_of(text)
         if not wanted:
@@ -43,7 +46,7 @@ class TitleIndex:
         for word in wanted[1:]:
             rows = np.intersect1d(rows, self._rows_with(word), assume_unique=True)
         scores = len(wanted) / np.maximum(self._num_words[rows], len(wanted))
-        order = np.lexsort((rows, -scores))[:k]
+        order = np.lexsort((rows, -self._preference[rows], -scores))[:k]
         return [(int(rows[each]), float(scores[each])) for each in order]
 
     def _rows_with(self, beginning: str) -> np.ndarray:

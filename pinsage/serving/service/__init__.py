@@ -1,0 +1,1 @@
+"""The service: answers over HTTP, and the explorer page; needs the extra ``serve``."""

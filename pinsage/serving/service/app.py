@@ -1,0 +1,144 @@
+"""The application: routes, error answers, headers; and how it is run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+import uvicorn
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware
+
+from pinsage.serving.answers import RefusedRequestError, UnknownItemError, UnknownVersionAskedError
+from pinsage.serving.config import ServingConfig
+from pinsage.serving.recommender import Recommender
+from pinsage.serving.service.answering import answering_routes
+from pinsage.serving.service.exploring import STATIC, exploring_routes
+from pinsage.serving.service.metrics import ServiceMetrics
+from pinsage.store import DamagedVersionError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# Small answers cost more to compress than to send.
+GZIP_BYTES = 32_768
+HEADERS = {
+    # Pictures are where the catalogue says they are; everything else is the page's own.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; "
+        "img-src 'self' data: http: https:; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+def create_app(recommender: Recommender, config: ServingConfig) -> FastAPI:
+    """Build the service over a recommender, which it closes when it ends."""
+    metrics = ServiceMetrics(recommender)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        recommender.close()
+
+    app = FastAPI(
+        title="PinSage",
+        summary="Neighbors from the published index; every answer names its version.",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.include_router(answering_routes(recommender, config, metrics))
+    app.include_router(exploring_routes(recommender, config))
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    _add_error_answers(app)
+    app.add_middleware(GZipMiddleware, minimum_size=GZIP_BYTES, compresslevel=5)
+    app.add_middleware(Frame, metrics=metrics, max_body_bytes=config.max_body_bytes)
+    return app
+
+
+def serve(recommender: Recommender, config: ServingConfig, on_listening: Callable[[str], None]) -> None:
+    """Run the service until it is interrupted.
+
+    Args:
+        recommender: What answers.
+        config: Where to listen, and limits.
+        on_listening: Called with the URL once the port is taken.
+    """
+    settings = uvicorn.Config(
+        create_app(recommender, config),
+        host=config.host,
+        port=config.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+    )
+    socket = settings.bind_socket()
+    on_listening(f"http://{config.host}:{socket.getsockname()[1]}/")
+    uvicorn.Server(settings).run(sockets=[socket])
+
+
+def _add_error_answers(app: FastAPI) -> None:
+    for kind, status in (
+        (UnknownItemError, 404),
+        (UnknownVersionAskedError, 404),
+        (RefusedRequestError, 422),
+        (DamagedVersionError, 503),
+    ):
+        app.add_exception_handler(kind, partial(_fault, status))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        # The values are left out: a NaN among them could not be sent back.
+        faults = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        return JSONResponse({"detail": "; ".join(faults)}, status_code=422)
+
+
+async def _fault(status: int, request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": str(error)}, status_code=status)
+
+
+class Frame:
+    """Around every request: the limit of its body, the headers of its answer, its count and time."""
+
+    def __init__(self, app: ASGIApp, metrics: ServiceMetrics, max_body_bytes: int) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection of any kind."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status, received = time.perf_counter(), 500, 0
+
+        async def limited() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._max_body_bytes:
+                raise HTTPException(413, f"the body has more than {self._max_body_bytes} bytes; ask for less at once")
+            return message
+
+        async def framed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        try:
+            await self._app(scope, limited, framed)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self._metrics.observe(route, status, time.perf_counter() - started)

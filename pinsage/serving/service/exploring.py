@@ -1,0 +1,143 @@
+"""Routes of the explorer page: comparison of methods, the map, and the page's own files."""
+
+from collections.abc import Iterable
+from pathlib import Path as FilePath
+from typing import Annotated
+
+import numpy as np
+from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import FileResponse
+
+from pinsage.serving.comparison import Comparison
+from pinsage.serving.config import ServingConfig
+from pinsage.serving.embedding_map import EmbeddingMap
+from pinsage.serving.open_versions import OpenVersion
+from pinsage.serving.recommender import SIMILAR, Recommender
+from pinsage.serving.service.answering import FAULTS
+from pinsage.serving.service.messages import (
+    Category,
+    Compared,
+    Item,
+    Items,
+    MapDescription,
+    Overview,
+    Placed,
+    Popularity,
+)
+
+STATIC = FilePath(__file__).parent.parent / "static"
+# Places go over the wire as 16-bit numbers: finer than any screen.
+PLACE_STEPS = 65_535
+NUM_CATEGORIES = 12
+NUM_STARTERS = 12
+
+
+def exploring_routes(recommender: Recommender, config: ServingConfig) -> APIRouter:
+    """Routes over one recommender; what they open beyond the index belongs to its version and is closed with it."""
+    routes = APIRouter(tags=["explorer"], responses=FAULTS)  # type: ignore[arg-type]  # keys may be numbers
+    AskedVersion = Annotated[str | None, Query(max_length=512, description="Ask this earlier published version.")]
+
+    def map_of(held: OpenVersion) -> EmbeddingMap:
+        return held.part(EmbeddingMap, lambda: EmbeddingMap.of(held.index, config))
+
+    @routes.get("/", include_in_schema=False)
+    def page() -> FileResponse:
+        return FileResponse(STATIC / "index.html")
+
+    @routes.get("/docs", include_in_schema=False)
+    def api_page() -> FileResponse:
+        return FileResponse(STATIC / "api.html")
+
+    @routes.get("/overview")
+    def overview() -> Overview:
+        """The size of the catalogue, its largest categories, and popular items to begin with."""
+        with recommender.versions.reading() as held:
+            index = held.index
+            others = held.part(Comparison, lambda: Comparison.open(recommender.store, index.version))
+            names, codes = index.categories
+            counts = np.bincount(codes, minlength=len(names))
+            starters = others.starters(codes, NUM_STARTERS)
+            return Overview(
+                version=index.version.uri,
+                num_items=len(index.row_of),
+                categories=[
+                    Category(name=names[code], num_items=int(counts[code]))
+                    for code in np.argsort(-counts, kind="stable")[:NUM_CATEGORIES]
+                ],
+                starters=[Item.of(index.recommendation(int(row), float(others.degrees[row]))) for row in starters],
+            )
+
+    @routes.get("/items/{item_id:path}/comparison")
+    def comparison(
+        item_id: Annotated[str, Path(max_length=65_536)],
+        k: Annotated[int, Query(ge=1, le=config.max_k)] = 6,
+        popularity: Annotated[Popularity, Query()] = SIMILAR,
+        version: AskedVersion = None,
+    ) -> Compared:
+        """The best items by the model, by content, by random walk and by popularity."""
+        with recommender.versions.reading(version) as held:
+            index = held.index
+            row = index.row(item_id)
+            others = held.part(Comparison, lambda: Comparison.open(recommender.store, index.version))
+            query = index.index.geometry.queries(np.asarray(index.index.embeddings[row : row + 1]), popularity)[0]
+            found = {
+                "pinsage": index.index.search(query, k, exclude=np.array([row])),
+                "content": others.by_content(row, k),
+                "random_walk": others.by_random_walk(row, k),
+                "popularity": others.by_popularity(row, k),
+            }
+            return Compared(
+                version=index.version.uri,
+                item=_placed(held, [row], [1.0])[0],
+                methods={name: _placed(held, rows, scores) for name, (rows, scores) in found.items()},
+            )
+
+    @routes.get("/map")
+    def map_description(version: AskedVersion = None) -> MapDescription:
+        """What is on the map of the embedding space; the first call for a version makes it, which takes seconds."""
+        with recommender.versions.reading(version) as held:
+            made = map_of(held)
+            names, codes = held.index.categories
+            counts = np.bincount(codes[made.rows], minlength=len(names)).tolist()
+            return MapDescription(
+                version=held.index.version.uri,
+                num_points=len(made.rows),
+                num_items=len(held.index.row_of),
+                categories=[Category(name=name, num_items=count) for name, count in zip(names, counts, strict=True)],
+            )
+
+    @routes.get("/map/points", response_class=Response)
+    def map_points(version: AskedVersion = None) -> Response:
+        """Points of the map as little-endian arrays, one after the other: x uint16, y uint16, category uint32."""
+        with recommender.versions.reading(version) as held:
+            made = map_of(held)
+            steps = np.round(made.places * PLACE_STEPS).astype("<u2")
+            codes = held.index.categories[1][made.rows].astype("<u4")
+            content = steps[:, 0].tobytes() + steps[:, 1].tobytes() + codes.tobytes()
+            return Response(content, media_type="application/octet-stream")
+
+    @routes.get("/map/nearest")
+    def map_nearest(
+        x: Annotated[float, Query(ge=0, le=1)], y: Annotated[float, Query(ge=0, le=1)], version: AskedVersion = None
+    ) -> Placed:
+        """The item that is nearest to a place on the map."""
+        with recommender.versions.reading(version) as held:
+            return _placed(held, [map_of(held).nearest(x, y)], [1.0])[0]
+
+    @routes.get("/items/{item_id:path}")
+    def item(item_id: Annotated[str, Path(max_length=65_536)]) -> Items:
+        """One item's labels."""
+        return Items.of(recommender.item(item_id))
+
+    return routes
+
+
+def _placed(held: OpenVersion, rows: Iterable[int], scores: Iterable[float]) -> list[Placed]:
+    """Label rows and say where they are, if the map was made already."""
+    numbers = [int(row) for row in rows]
+    made = held.made(EmbeddingMap)
+    places = [None] * len(numbers) if made is None else made.places_of(numbers)
+    return [
+        Placed(**vars(Item.of(held.index.recommendation(row, float(score)))), place=place)
+        for row, score, place in zip(numbers, scores, places, strict=True)
+    ]

@@ -1,0 +1,156 @@
+"""What goes over the wire; the OpenAPI page is made of these."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+
+from pinsage.serving.answers import Answer, Recommendation
+from pinsage.serving.filters import Filter
+from pinsage.serving.new_items import NewItem
+from pinsage.serving.recommender import DECAY, SIMILAR
+
+ItemId = StrictInt | Annotated[StrictStr, Field(min_length=1, max_length=65_536)]
+Popularity = Annotated[float, Field(ge=0, le=10, description="0 = alike, 1 = most likely taken next.")]
+
+
+class Item(BaseModel):
+    """An item of an answer."""
+
+    item_id: int | str
+    key: str = Field(description="The id as text, as it stands in addresses; JavaScript rounds large numbers.")
+    title: str
+    category: str
+    score: float
+    image_url: str | None
+
+    @classmethod
+    def of(cls, found: Recommendation) -> Item:
+        """From what the library answers."""
+        # Nothing is validated: it comes from a verified version, and this is the hot path.
+        return cls.model_construct(key=str(found.item_id), **vars(found))
+
+
+class Items(BaseModel):
+    """An answer: items, best first, all from one version."""
+
+    version: str = Field(description="URI of the index that answered.")
+    items: list[Item]
+
+    @classmethod
+    def of(cls, answer: Answer) -> Items:
+        """From what the library answers."""
+        return cls.model_construct(version=answer.version, items=[Item.of(each) for each in answer])
+
+
+class Placed(Item):
+    """An item, and where it is on the map: x and y between 0 and 1, nothing while the map is being made."""
+
+    place: tuple[float, float] | None = None
+
+
+class Compared(BaseModel):
+    """Answers of several methods for one item, all from one version."""
+
+    version: str
+    item: Placed
+    methods: dict[str, list[Placed]]
+
+
+class NewItemMessage(BaseModel):
+    """An item that is not in the catalogue; see the columns that the data was ingested with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str | None = None
+    text: str | None = None
+    categories: dict[str, str] = {}
+    numbers: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
+    vectors: dict[str, list[Annotated[float, Field(allow_inf_nan=False)]]] = {}
+
+    def as_item(self) -> NewItem:
+        """For the library."""
+        return NewItem(self.title, self.text, self.categories, self.numbers, self.vectors)
+
+
+class SimilarRequest(BaseModel):
+    """A question for several items of the catalogue, the newest first, or for one new item."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    items: list[ItemId] = Field(default=[], description="Ids, the newest first.")
+    new_item: NewItemMessage | None = Field(default=None, description="Instead of items.")
+    k: int = Field(default=10, ge=1, description="Items wanted.")
+    decay: float = Field(default=DECAY, ge=0, le=1, description="Weight of each older item relative to the one before.")
+    popularity: Popularity = SIMILAR
+    categories: list[str] | None = Field(default=None, description="Answer only items of these categories.")
+    allowed_ids: list[ItemId] | None = Field(default=None, description="Answer only these items.")
+    excluded_ids: list[ItemId] = Field(default=[], description="Answer none of these items.")
+    version: str | None = Field(default=None, description="Ask this earlier published version.")
+
+    def num_named(self) -> int:
+        """Ids that the request names."""
+        return len(self.items) + len(self.allowed_ids or []) + len(self.excluded_ids)
+
+    def as_filter(self) -> Filter:
+        """For the library."""
+        return Filter(self.categories, self.allowed_ids, self.excluded_ids)
+
+
+class Health(BaseModel):
+    """Whether it answers, from what, and what it refused."""
+
+    status: str = Field(description="ok, or degraded: a newer version was refused.")
+    version: str
+    number: int = Field(description="Number of the publication in use.")
+    num_items: int
+    refused: dict[str, Any] | None = Field(description="The newer version that was refused, and why.")
+
+
+class Publication(BaseModel):
+    """One entry of the publication log."""
+
+    number: int
+    version: str
+    day: str
+    recorded_at: str
+    details: dict[str, Any]
+
+
+class Publications(BaseModel):
+    """The version in use, and the newest publications, newest first."""
+
+    version: str
+    publications: list[Publication]
+
+
+class Category(BaseModel):
+    """A category and its items."""
+
+    name: str
+    num_items: int
+
+
+class Overview(BaseModel):
+    """What a person sees first."""
+
+    version: str
+    num_items: int
+    categories: list[Category] = Field(description="The largest ones.")
+    starters: list[Item] = Field(description="Popular items of different categories, to begin with.")
+
+
+class MapDescription(BaseModel):
+    """What the points of a map are."""
+
+    version: str
+    num_points: int
+    num_items: int
+    categories: list[Category] = Field(description="A point's category is a position in this list.")
+
+
+class Fault(BaseModel):
+    """Why there is no answer."""
+
+    detail: str

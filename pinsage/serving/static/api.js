@@ -1,0 +1,20 @@
+// Questions to the service. An answer is JSON; a fault is an Error with the service's own words.
+
+export async function ask(path, parameters = {}) {
+  return (await request(path, parameters)).json();
+}
+
+export async function askBytes(path, parameters = {}) {
+  return (await request(path, parameters)).arrayBuffer();
+}
+
+export const itemPath = (key) => `/items/${encodeURIComponent(key)}`;
+
+async function request(path, parameters) {
+  const given = Object.entries(parameters).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  const query = new URLSearchParams(given).toString();
+  const response = await fetch(query ? `${path}?${query}` : path);
+  if (response.ok) return response;
+  const fault = await response.json().catch(() => ({ detail: response.statusText }));
+  throw new Error(fault.detail);
+}

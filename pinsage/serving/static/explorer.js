@@ -1,0 +1,87 @@
+// The page: what is shown stands in the address (#view=..&item=..), so that back, forward and links work.
+import { ask } from "./api.js";
+import { nameLargestCategories } from "./elements.js";
+import { showMap } from "./map.js";
+import { showNeighbors, showStarters } from "./neighbors.js";
+import { searchBox } from "./search.js";
+import { showVersions } from "./versions.js";
+
+const view = document.getElementById("view");
+const message = document.getElementById("message");
+let overview = null;
+let shown = 0;
+let leave = () => {};
+
+function read() {
+  const given = new URLSearchParams(location.hash.slice(1));
+  return {
+    view: ["neighbors", "map", "versions"].includes(given.get("view")) ? given.get("view") : "neighbors",
+    item: given.get("item") ?? "",
+    popularity: Number(given.get("popularity")) || 0,
+    left: given.get("left") ?? "",
+    right: given.get("right") ?? "",
+  };
+}
+
+function address(changes) {
+  const state = { ...read(), ...changes };
+  const given = Object.entries(state).filter(([name, value]) => value && !(name === "view" && value === "neighbors"));
+  return `#${new URLSearchParams(given)}`;
+}
+
+const link = (key) => address({ item: key });
+const change = (changes) => { location.hash = address(changes); };
+
+function fail(fault) {
+  message.textContent = fault.message;
+  message.hidden = false;
+}
+
+// What is published now; asked again when an answer comes from another version.
+async function look() {
+  overview = await ask("/overview");
+  nameLargestCategories(overview.categories.map((each) => each.name));
+  const [, day, name] = overview.version.split("/");
+  document.getElementById("version").replaceChildren(`Version of ${day}`, document.createElement("br"), name.slice(0, 8));
+}
+
+async function show() {
+  const number = ++shown;
+  const state = read();
+  leave();
+  leave = () => {};
+  message.hidden = true;
+  for (const tab of document.querySelectorAll(".tabs a")) {
+    tab.href = address({ view: tab.dataset.view });
+    tab.toggleAttribute("aria-current", tab.dataset.view === state.view);
+  }
+  // Drawn apart from the page, so that an answer that comes late cannot replace a newer one.
+  const drawn = document.createElement("div");
+  const place = () => { if (number === shown) view.replaceChildren(drawn); };
+  try {
+    if (!overview) await look();
+    document.title = "PinSage explorer";
+    if (state.view === "map") {
+      place();
+      const disconnect = await showMap(drawn, state, (item) => change({ view: "neighbors", item: item.key }), fail);
+      if (number === shown) leave = disconnect;
+      else disconnect();
+    } else if (state.view === "versions") {
+      await showVersions(drawn, state, link, change);
+    } else if (state.item) {
+      const { item, version } = await showNeighbors(drawn, state, link, change);
+      if (version !== overview.version) await look();
+      document.title = `${item.title} · PinSage explorer`;
+    } else {
+      await showStarters(drawn, overview, link);
+    }
+    place();
+  } catch (fault) {
+    if (number === shown) fail(fault);
+  }
+}
+
+searchBox(document.getElementById("search"), document.getElementById("suggestions"),
+  (item) => change({ item: item.key, view: read().view === "map" ? "map" : read().view }), fail);
+addEventListener("hashchange", () => { show().then(() => { if (read().view !== "map") scrollTo({ top: 0 }); }); });
+show();

@@ -1,0 +1,142 @@
+"""The explorer page in a real headless Chromium, wide and narrow, with keys and with fingers."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from pinsage import Recommender
+from pinsage.serving.config import ServingConfig
+from pinsage.serving.service.app import create_app
+from pinsage.store import Store
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (apt-get install chromium)"),
+]
+
+
+@pytest.fixture(scope="module")
+def url(planted: tuple[Path, tuple[str, ...]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    root = tmp_path_factory.mktemp("explored") / "store"
+    shutil.copytree(planted[0], root)
+    Store.open(root).ref("published").append(planted[1][1])
+    config = ServingConfig(poll_seconds=0, port=0)
+    server = uvicorn.Server(uvicorn.Config(create_app(Recommender(root, config), config), port=0, log_level="warning"))
+    listening = server.config.bind_socket()
+    running = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    running.start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+    server.should_exit = True
+    running.join()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+
+
+@pytest.fixture(params=[WIDE, NARROW], ids=["wide", "narrow"])
+def page(browser: Browser, url: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+    narrow = request.param is NARROW
+    context = browser.new_context(viewport=request.param, has_touch=narrow, base_url=url)
+    page = context.new_page()
+    faults: list[str] = []
+    # A breach of the content security policy is an error on the console.
+    page.on("console", lambda message: faults.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("request", lambda asked: faults.append(asked.url) if not asked.url.startswith((url, "data:")) else None)
+    yield page
+    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    context.close()
+    assert faults == []
+    assert overflow == 0, "the page scrolls sideways"
+
+
+def test_a_search_by_keys_leads_to_neighbors_of_every_method_and_back(page: Page) -> None:
+    page.goto("/")
+    expect(page.locator(".starters .card")).to_have_count(12)
+    page.keyboard.press("/")
+    expect(page.get_by_role("combobox")).to_be_focused()
+    page.keyboard.type("word7 thing")
+    expect(page.get_by_role("option")).to_have_count(12)
+    page.keyboard.press("ArrowDown")
+    second = page.locator("[role=option][aria-selected=true] span").inner_text()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text(second)
+    expect(page).to_have_title(f"{second} · PinSage explorer")
+    for method in ("pinsage", "content", "random_walk", "popularity"):
+        expect(page.locator(f"[data-method={method}] .card").first).to_be_visible()
+    for title in page.locator("[data-method=pinsage] .title").all_inner_texts():
+        assert title.startswith("two word7")
+
+    neighbor = page.locator("[data-method=pinsage] .card").first
+    title = neighbor.locator(".title").inner_text()
+    neighbor.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text(title)
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_have_text(second)
+
+
+def test_a_search_for_nothing_says_so(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("combobox").fill("no such thing")
+    expect(page.locator("#suggestions")).to_contain_text("No title holds")
+    page.get_by_role("combobox").press("Escape")
+    expect(page.locator("#suggestions")).to_be_hidden()
+
+
+def test_the_map_is_drawn_zoomed_by_keys_and_leads_to_an_item(page: Page) -> None:
+    page.goto("/#view=map&item=item-42")
+    canvas = page.locator("canvas")
+    expect(canvas).to_have_attribute("data-ready", "300", timeout=60_000)
+    colored = """canvas => { const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+        let count = 0; for (let at = 3; at < data.length; at += 4) count += data[at] > 0; return count; }"""
+    page.wait_for_function(f"() => ({colored})(document.querySelector('canvas')) > 100")
+    canvas.focus()
+    before = canvas.evaluate("canvas => canvas.toDataURL()")
+    page.keyboard.press("+")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("before => document.querySelector('canvas').toDataURL() !== before", arg=before)
+    # The asked item is in the middle of its map.
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("two word2 thing 42"))
+
+
+def test_two_versions_are_compared_side_by_side(page: Page) -> None:
+    page.goto("/#item=item-7")
+    page.get_by_role("link", name="Versions").click()
+    lists = page.locator(".ranked")
+    expect(lists).to_have_count(2)
+    expect(lists.nth(0).locator("a").first).to_contain_text("one word7")
+    expect(lists.nth(1).locator("a").first).to_contain_text("two word7")
+    expect(page.locator(".publications tbody tr")).to_have_count(2)
+    page.get_by_label("Before").select_option(index=0)
+    expect(lists.nth(0).locator("a").first).to_contain_text("two word7")
+    expect(page.locator("main")).to_contain_text("12 of 12 are the same")
+
+
+def test_the_api_page_tries_a_route(page: Page) -> None:
+    page.goto("/docs")
+    route = page.locator(".route", has_text="/items/{item_id}/similar")
+    route.locator("input").first.fill("item-7")
+    route.get_by_role("button", name="Try").click()
+    expect(route.locator("pre")).to_contain_text('"key": "item-')
