@@ -154,8 +154,8 @@ def steps_of(session: Session, name: str, day: str, *, force: bool = False) -> t
 
 
 def evaluation_of(session: Session, model: Version) -> Version | None:
-    """The evaluation that was made of ``model``, or None."""
-    for version in session.store.versions("evaluation", model.partition):
-        if any(used.uri == model.uri for used in version.inputs):
-            return version
+    """The evaluation that made ``model`` the champion, or None where no entry of ``champion`` names one."""
+    for entry in reversed(session.store.ref("champion").history()):
+        if entry.uri == model.uri and "evaluation" in entry.details:
+            return session.store.version(entry.details["evaluation"])
     return None

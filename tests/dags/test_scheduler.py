@@ -1,0 +1,239 @@
+"""A scheduler at work: cron, roll-up, backfill, forms, alerts, approval, kills; one Airflow lives through all of it.
+
+The tests are one story and run in the order of the file. The day of the cron run is the real yesterday, so the planted
+data end there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from pinsage.store import Store
+from tasks.airflow_client import AirflowFailedError
+from tasks.days import add_days, day_range
+from tasks.local_airflow import LocalAirflow
+from tasks.pipeline import prepare, train
+from tasks.session import Session
+from tests.dags.test_airflow_run import digests, ingest
+from tests.tasks.test_pipeline import SMALL, planted
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+PROJECT = Path(__file__).parents[2]
+YESTERDAY = add_days(datetime.now(UTC).date().isoformat(), -1)
+MONDAY = add_days(YESTERDAY, -date.fromisoformat(YESTERDAY).weekday() - 7)
+SUNDAY = add_days(MONDAY, 6)
+SETTINGS: dict[str, str] = dict(setting.split("=") for setting in SMALL if "=" in setting)
+LONGER = {"training.epochs": 40}
+DEADLINE_SECONDS = 60
+
+
+class Told(BaseHTTPRequestHandler):
+    """A webhook that keeps what it is told."""
+
+    texts: list[str] = []
+
+    def do_POST(self) -> None:
+        Told.texts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    return planted(folder, strings=True, timed=True, vectors=16, first_day=add_days(YESTERDAY, -19))
+
+
+@pytest.fixture(scope="module")
+def airflow(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
+    folder = tmp_path_factory.mktemp("airflow")
+    ingest(str(folder / "store"), source)
+    webhook = ThreadingHTTPServer(("127.0.0.1", 0), Told)
+    threading.Thread(target=webhook.serve_forever, daemon=True).start()
+    environment = {
+        **{f"PINSAGE_{name.replace('.', '__').upper()}": value for name, value in SETTINGS.items()},
+        "PINSAGE_APPROVAL": "1",
+        "PINSAGE_ALERT_URL": f"http://127.0.0.1:{webhook.server_address[1]}/",
+        "PINSAGE_DEADLINE_HOURS": str(DEADLINE_SECONDS / 3600),
+    }
+    local = LocalAirflow(
+        folder / "home", str(folder / "store"), PROJECT / "dags", cron="0 0 * * *", environment=environment
+    )
+    with local:
+        # A consumer must be on before its producer: events of partitions are not kept for a paused DAG.
+        for dag in ("pinsage_publish", "pinsage_train", "pinsage_prepare"):
+            local.client.unpause(dag)
+        yield local
+    webhook.shutdown()
+    webhook.server_close()
+
+
+@pytest.fixture(scope="module")
+def store(airflow: LocalAirflow) -> Store:
+    return Store.open(airflow.environment["PINSAGE_ROOT"])
+
+
+@pytest.fixture(scope="module")
+def alone(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """The same deliveries in a store where days are run one by one, without Airflow."""
+    root = str(tmp_path_factory.mktemp("alone") / "store")
+    ingest(root, source)
+    return Session.open(root, {name: json.loads(value) for name, value in SETTINGS.items()})
+
+
+def until(wanted: Callable[[], Any], seconds: float = 240) -> Any:
+    """Wait until ``wanted`` is true and return what it returned."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = wanted()
+        if found:
+            return found
+        time.sleep(0.5)
+    raise AssertionError("it never happened")
+
+
+def prepared_of(root: str, day: str) -> dict[str, str]:
+    """Content digests of what is prepared for a day."""
+    found = digests(root)
+    return {uri: digest for uri, digest in found.items() if uri.split("/")[-2] == day and "prepared/" not in uri}
+
+
+def test_a_form_that_breaks_its_schema_is_refused(airflow: LocalAirflow) -> None:
+    for conf in ({"walks.top_t": 0}, {"day": "2026-02-30"}, {"validation.num_samples": "many"}):
+        answer = airflow.client.request("POST", "/dags/pinsage_prepare/dagRuns", {"logical_date": None, "conf": conf})
+        assert answer.status_code == 400, conf
+        assert next(iter(conf)) in answer.text
+
+
+def test_by_hand_without_a_day_it_fails_at_once_and_says_so(airflow: LocalAirflow) -> None:
+    run = airflow.client.trigger("pinsage_prepare", None)
+    with pytest.raises(AirflowFailedError, match="trigger it with the day it is for"):
+        airflow.client.wait("pinsage_prepare", run)
+    task = airflow.client.call("GET", f"/dags/pinsage_prepare/dagRuns/{run}/taskInstances/plan_days")
+    assert (task["state"], task["try_number"]) == ("failed", 1)
+    assert any("plan_days failed" in text and run in text for text in Told.texts)
+
+
+def test_the_cron_run_prepares_the_day_before_and_links_its_pages(airflow: LocalAirflow, store: Store) -> None:
+    client = airflow.client
+    run = until(lambda: [run for run in client.runs("pinsage_prepare") if run["run_type"] == "scheduled"])[0]
+    assert run["partition_key"] == YESTERDAY
+    client.wait("pinsage_prepare", run["dag_run_id"])
+    assert store.ref_names("prepared") == [YESTERDAY]
+    # Nobody promoted a model yet: the publication that the day started has nothing to do.
+    publication = until(lambda: client.runs("pinsage_publish"))[0]
+    assert publication["partition_key"] == YESTERDAY
+    assert {task["state"] for task in client.wait("pinsage_publish", publication["dag_run_id"])} == {"skipped"}
+
+    path = f"/dags/pinsage_prepare/dagRuns/{run['dag_run_id']}/taskInstances/data_docs/links"
+    page = client.call("GET", path)["extra_links"]["Data Docs"]
+    assert httpx.get(page).status_code == 401
+    token = httpx.post(f"{client.url}/auth/token", json={"username": "admin", "password": client.password}).json()
+    login = {"Authorization": f"Bearer {token['access_token']}"}
+    assert "Data Docs" in httpx.get(page, headers=login).text
+    assert YESTERDAY in httpx.get(f"{client.url}/pinsage/site/", headers=login).text
+    for outside in ("..%2fgraph", "..%2f..%2f..%2fetc/passwd", "reports"):
+        assert httpx.get(f"{client.url}/pinsage/site/{outside}", headers=login).status_code == 404
+
+
+def test_a_backfill_in_parallel_equals_days_one_by_one(airflow: LocalAirflow, store: Store, alone: Session) -> None:
+    client = airflow.client
+    number = client.backfill("pinsage_prepare", MONDAY, SUNDAY, max_active_runs=4)
+    for day in day_range(MONDAY, SUNDAY):
+        list(prepare(alone, day))
+    until(lambda: client.call("GET", f"/backfills/{number}")["completed_at"], 400)
+    assert store.ref_names("prepared") == [*day_range(MONDAY, SUNDAY), YESTERDAY]
+    for day in day_range(MONDAY, SUNDAY):
+        assert prepared_of(store.root, day) == prepared_of(alone.store.root, day)
+
+
+def test_a_whole_week_trains_and_an_approved_champion_is_published(airflow: LocalAirflow, store: Store) -> None:
+    client = airflow.client
+    run = until(lambda: client.runs("pinsage_train"))[0]
+    assert run["partition_key"] == MONDAY
+    task = f"/dags/pinsage_train/dagRuns/{run['dag_run_id']}/taskInstances/approve_promotion"
+    until(lambda: client.call("GET", task)["state"] == "awaiting_input")
+    question = client.call("GET", f"{task}/-1/hitlDetails")
+    assert "| pinsage |" in question["body"]
+    assert store.ref("champion").head() is None
+    client.call("PATCH", f"{task}/-1/hitlDetails", {"chosen_options": ["Approve"], "params_input": {}})
+    client.wait("pinsage_train", run["dag_run_id"])
+    champion = store.ref("champion").head()
+    assert champion is not None
+    assert champion.uri.startswith(f"model/{SUNDAY}/")
+
+    publication = until(lambda: client.runs("pinsage_publish")[len([*day_range(MONDAY, SUNDAY), YESTERDAY]) :])[0]
+    assert publication["partition_key"] == YESTERDAY
+    client.wait("pinsage_publish", publication["dag_run_id"])
+    published = store.referenced("published")
+    assert published is not None
+    assert published.partition == YESTERDAY
+
+
+def test_a_backfill_in_order_from_the_command_line_leaves_the_newer_day_published(
+    airflow: LocalAirflow, store: Store, alone: Session
+) -> None:
+    client, days = airflow.client, day_range(add_days(MONDAY, -2), add_days(MONDAY, -1))
+    head = store.ref("published").head()
+    arguments = ["--dag-id", "pinsage_prepare", "--from-date", days[0], "--to-date", days[-1], "--max-active-runs", "1"]
+    command = [sys.executable, "-m", "airflow", "backfill", "create", *arguments]
+    done = subprocess.run(command, env=airflow.environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    def ended() -> list[dict[str, Any]]:
+        runs = [run for run in client.runs("pinsage_prepare") if run["partition_key"] in days]
+        return runs if len(runs) == len(days) and all(run["state"] == "success" for run in runs) else []
+
+    first, second = sorted(until(ended), key=lambda run: run["partition_key"])
+    assert first["end_date"] <= second["start_date"]
+    for day in days:
+        list(prepare(alone, day))
+        assert prepared_of(store.root, day) == prepared_of(alone.store.root, day)
+    until(lambda: {run["partition_key"] for run in client.runs("pinsage_publish")} >= set(days))
+    for run in client.runs("pinsage_publish"):
+        client.wait("pinsage_publish", run["dag_run_id"])
+    assert store.ref("published").head() == head
+
+
+def test_a_killed_training_resumes_to_the_same_weights(airflow: LocalAirflow, store: Store, alone: Session) -> None:
+    client = airflow.client
+    run = client.trigger("pinsage_train", SUNDAY, {**LONGER, "approval": False})
+    path = f"/dags/pinsage_train/dagRuns/{run}/taskInstances/train_model"
+    until(lambda: store.partitions("checkpoints/model"))
+    pid = client.call("GET", path)["pid"]
+    training = psutil.Process(pid).children(recursive=True)
+    # As Airflow does it: SIGTERM, and five seconds later SIGKILL to whatever is left.
+    for number, patience in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 0.0)):
+        if psutil.pid_exists(pid):
+            os.killpg(os.getpgid(pid), number)
+            psutil.wait_procs(training, timeout=patience)
+    client.wait("pinsage_train", run)
+    assert client.call("GET", path)["try_number"] == 2
+    longer = Session.open(alone.store.root, {**{k: json.loads(v) for k, v in SETTINGS.items()}, **LONGER})
+    for step in train(longer, SUNDAY):
+        if step.stage == "train_model":
+            assert store.version(step.made).content_digest == longer.store.version(step.made).content_digest
+            return
+
+
+def test_a_run_that_is_not_done_in_time_is_told_of(airflow: LocalAirflow) -> None:
+    until(lambda: [text for text in Told.texts if "pinsage_prepare is late" in text and "failed" in text])
