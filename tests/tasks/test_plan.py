@@ -46,6 +46,11 @@ def correct(session: Session, source: Path, day: str, folder: Path) -> None:
     ingest(session, items=None, saves=folder / "saves.parquet", mapping=MAPPING)
 
 
+def test_every_code_version_is_found_in_the_source() -> None:
+    for stage in _STAGES.values():
+        assert stage.code_version() >= 1
+
+
 @pytest.mark.slow
 def test_the_plan_is_what_runs(delivered: tuple[Path, Path], tmp_path: Path) -> None:
     source, root = delivered
