@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import functools
 import html
+import mimetypes
 import os
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.plugins_manager import AirflowPlugin
 
 from pinsage_airflow.links import SITE_PREFIX
 from tasks.dag_run import ROOT_VARIABLE
+
+if TYPE_CHECKING:
+    from pinsage.store import Store
 
 SECURITY = {"Content-Security-Policy": "sandbox allow-scripts allow-popups", "X-Content-Type-Options": "nosniff"}
 
@@ -30,7 +33,9 @@ def site_app() -> Any:
     """The FastAPI app: ``/site/`` lists what there is, ``/site/<path>`` is a page of ``<root>/_site``."""
     from airflow.api_fastapi.core_api.security import get_user
     from fastapi import Depends, FastAPI, HTTPException
-    from fastapi.responses import FileResponse, HTMLResponse
+    from fastapi.responses import HTMLResponse, Response
+
+    from pinsage.store import InvalidNameError
 
     app = FastAPI(title="PinSage", dependencies=[Depends(get_user)], docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -38,31 +43,40 @@ def site_app() -> Any:
     def listing() -> HTMLResponse:
         rows = []
         for kind, title in (("reports", "Report"), ("data_docs", "Data Docs")):
-            folder = _site() / kind
-            for day in sorted((path.name for path in folder.iterdir()), reverse=True) if folder.is_dir() else ():
+            for day in _store().page_folders(kind):
                 page = html.escape(f"{kind}/{day}/index.html")
                 rows.append((day, f'<li>{html.escape(day)} <a href="{page}" target="_blank">{title}</a></li>'))
         listed = "".join(row for _, row in sorted(rows, reverse=True)) or "<li>nothing yet</li>"
         return HTMLResponse(f"<h1>PinSage</h1><ul>{listed}</ul>", headers=SECURITY)
 
     @app.get("/site/{path:path}")
-    def page(path: str) -> FileResponse:
-        site = _site()
-        found = (site / path).resolve()
-        if not found.is_relative_to(site) or not found.is_file():
+    def page(path: str) -> Response:
+        try:
+            found = _store().page(path)
+        except InvalidNameError as error:
+            raise HTTPException(404, str(error)) from None
+        if found is None:
             raise HTTPException(404, f"the site has no {path!r}; the run that makes it has not got there yet")
-        return FileResponse(found, headers=SECURITY)
+        kind, _ = mimetypes.guess_type(path)
+        return Response(found, media_type=kind or "application/octet-stream", headers=SECURITY)
 
     return app
 
 
-def _site() -> Path:
+def _store() -> Store:
     from fastapi import HTTPException
 
     root = os.environ.get(ROOT_VARIABLE, "")
-    if not root or "://" in root:
-        raise HTTPException(404, f"{ROOT_VARIABLE} is {root!r}: pages are served from a local store only")
-    return (Path(root) / "_site").resolve()
+    if not root:
+        raise HTTPException(404, f"{ROOT_VARIABLE} is not set on this server: it does not know the store")
+    return _opened(root)
+
+
+@functools.cache
+def _opened(root: str) -> Store:
+    from pinsage.store import Store
+
+    return Store.open(root)
 
 
 class PinSagePlugin(AirflowPlugin):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +19,17 @@ def write_data_docs(session: Session, day: str, catalog: Version) -> str:
     """Build the pages below ``<root>/_site/data_docs/<day>``; partitions are rows, rules are expectations.
 
     Returns:
-        Path of the index page, or nothing for a bucket.
+        Path of the index page, or its URL in a bucket.
     """
-    root = session.store.local_root
-    if root is None:
-        return ""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations as gx
     import great_expectations.expectations as gxe
+    from great_expectations.core.run_identifier import RunIdentifier
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
-    folder = root / "_site" / "data_docs" / day
+    # Pages are named after the run: with the day as its time, building them again replaces them.
+    run = RunIdentifier(run_name=day, run_time=datetime.fromisoformat(day).replace(tzinfo=UTC))
     with tempfile.TemporaryDirectory(prefix="pinsage-docs-") as staged:
         context.add_data_docs_site(
             site_name="site",
@@ -64,9 +63,12 @@ def write_data_docs(session: Session, day: str, catalog: Version) -> str:
                     actions=[gx.checkpoint.UpdateDataDocsAction(name="docs", site_names=["site"])],
                 )
             )
-            checkpoint.run(batch_parameters={"dataframe": frame})
-        shutil.copytree(staged, folder, dirs_exist_ok=True)
-    return str(Path(folder) / "index.html")
+            checkpoint.run(batch_parameters={"dataframe": frame}, run_id=run)
+        pages = {path.relative_to(staged).as_posix(): path for path in Path(staged).rglob("*") if path.is_file()}
+        placed = {
+            name: session.store.put_page(f"data_docs/{day}/{name}", path.read_bytes()) for name, path in pages.items()
+        }
+    return placed["index.html"]
 
 
 def _results(versions: list[Version]) -> tuple[pd.DataFrame, list[Rule]]:

@@ -33,7 +33,7 @@ def write_report(session: Session, day: str, index: Version, evaluation: Version
         evaluation: Of the model behind it; None leaves the table out.
 
     Returns:
-        The committed version of ``report``: file ``page``; for a local store a copy lies at
+        The committed version of ``report``: file ``page``; a copy for people lies at
         ``<root>/_site/reports/<day>/index.html``.
     """
     store = session.store
@@ -47,20 +47,9 @@ def write_report(session: Session, day: str, index: Version, evaluation: Version
                 path = Path(folder) / "page.html"
                 path.write_text(page, encoding="utf-8")
                 out.write_file("page", path, ".html")
-    target = report_path(session, day)
-    if target is not None and (not target.exists() or target.read_bytes() != out.version.path("page").read_bytes()):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staged = target.with_suffix(".part")
-        staged.write_bytes(out.version.path("page").read_bytes())
-        staged.replace(target)
-    log.info("write_report", version=out.version.uri, page=str(target))
+    page_path = store.put_page(f"reports/{day}/index.html", out.version.path("page").read_bytes())
+    log.info("write_report", version=out.version.uri, page=page_path)
     return out.version
-
-
-def report_path(session: Session, day: str) -> Path | None:
-    """Where people open the report of a day; None for a bucket."""
-    root = session.store.local_root
-    return None if root is None else root / "_site" / "reports" / day / "index.html"
 
 
 def _page(

@@ -124,6 +124,11 @@ class BucketObjects:
         obstore.put(self._bucket, key, staged)
 
     @_patient
+    def replace(self, key: str, data: bytes) -> None:
+        """See `Objects.replace`."""
+        obstore.put(self._bucket, key, data)
+
+    @_patient
     def get(self, key: str) -> bytes | None:
         """Return the bytes, or None."""
         try:

@@ -10,6 +10,8 @@ import re
 
 from pinsage.store.errors import InvalidNameError
 
+# Pages are written by other tools, which name their folders as they like.
+PAGE = re.compile(r"[A-Za-z0-9._=+ -]{1,200}")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]{0,127}")
 
 
@@ -40,6 +42,18 @@ def check_path_name(name: str, what: str = "dataset") -> str:
     for segment in name.split("/"):
         check_name(segment, what)
     return name
+
+
+def check_page_path(path: str) -> str:
+    """Return ``path`` when no segment of it could leave the site's folder.
+
+    Raises:
+        InvalidNameError: A segment is empty, ``.``, ``..`` or holds other characters.
+    """
+    for segment in path.split("/"):
+        if not PAGE.fullmatch(segment) or segment.strip(".") == "":
+            raise InvalidNameError(f"page {path!r}: {segment!r} is no name of a page; choose another")
+    return path
 
 
 def split_uri(uri: str) -> tuple[str, str, str]:

@@ -45,6 +45,10 @@ class Objects(Protocol):
         """Store the staged file under ``key``, which nobody else uses, and remove the staged file."""
         ...
 
+    def replace(self, key: str, data: bytes) -> None:
+        """Store ``data`` under ``key``, whatever was there: for pages that people look at and no stage reads."""
+        ...
+
     def get(self, key: str) -> bytes | None:
         """Return the bytes, or None when there is no such object."""
         ...
@@ -122,6 +126,16 @@ class LocalObjects:
             linked = self._link(staged, self._path(key))
         if not linked:
             raise FileExistsError(f"{key} exists already; data keys are unique to an attempt")
+
+    def replace(self, key: str, data: bytes) -> None:
+        """See `Objects.replace`; a reader sees the old bytes or the new ones."""
+        with full_storage_named(f"{self.url}/{key}"):
+            staged = self.staging_path(key)
+            try:
+                staged.write_bytes(data)
+                staged.replace(self._path(key))
+            finally:
+                staged.unlink(missing_ok=True)
 
     def _link(self, staged: Path, path: Path) -> bool:
         try:

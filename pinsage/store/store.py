@@ -6,6 +6,7 @@ Layout::
     <root>/<dataset>/<partition>/_chunks/<fingerprint>/<chunk>.json           a finished chunk
     <root>/<dataset>/<partition>/_commits/<fingerprint>.json                  the commit: the manifest, written last
     <root>/_refs/<name>/<000000000042>.json                                   numbered references
+    <root>/_site/...                                                          pages for people: reports, Data Docs
 
 The commit protocol is in `writer.py`, reading in `version.py`, removal in `garbage.py`.
 """
@@ -23,7 +24,7 @@ from pydantic import BaseModel
 from pinsage.store.digests import canonical_json, plain
 from pinsage.store.errors import StoreError, UnknownVersionError, UnsafeStoreError
 from pinsage.store.manifest import Input, Manifest, fingerprint_of
-from pinsage.store.names import check_name, check_path_name, split_uri
+from pinsage.store.names import check_name, check_page_path, check_path_name, split_uri
 from pinsage.store.objects import LocalObjects, Objects
 from pinsage.store.references import FOLDER as REFERENCES
 from pinsage.store.references import ReferenceLog
@@ -31,6 +32,7 @@ from pinsage.store.version import Version, parse_manifest
 from pinsage.store.writer import Writer, WriteSpec
 
 PROBES = "_probes"
+SITE = "_site"
 CACHE = "_cache"
 
 
@@ -184,6 +186,34 @@ class Store:
     def ref_names(self, prefix: str) -> list[str]:
         """List the names below ``prefix``: the days of ``raw/saves``, sorted."""
         return self.objects.children(f"{REFERENCES}/{check_path_name(prefix, 'reference')}")
+
+    # --- pages -----------------------------------------------------------------------------------------------------
+
+    def put_page(self, path: str, data: bytes) -> str:
+        """Put a page where people find it, in place of an earlier one; unchanged pages are left alone.
+
+        Args:
+            path: Slash-separated, below ``_site``, such as ``reports/2026-03-01/index.html``.
+            data: Its bytes.
+
+        Returns:
+            The whole path, or the URL in a bucket.
+        """
+        if self.page(path) != data:
+            self.objects.replace(f"{SITE}/{path}", data)
+        return f"{self.root}/{SITE}/{path}"
+
+    def page(self, path: str) -> bytes | None:
+        """Read a page, or None when there is no such page.
+
+        Raises:
+            InvalidNameError: The path could leave the site.
+        """
+        return self.objects.get(f"{SITE}/{check_page_path(path)}")
+
+    def page_folders(self, path: str) -> list[str]:
+        """List what lies below ``path`` of the site: the days of ``reports``, sorted."""
+        return self.objects.children(f"{SITE}/{check_page_path(path)}")
 
 
 def write_spec(

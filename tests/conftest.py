@@ -1,0 +1,60 @@
+"""What tests of several rooms share: folders in memory, S3 servers in fair and in bad weather."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.faults.s3_weather import Weather, s3_server
+
+
+@pytest.fixture(scope="session")
+def s3_environment() -> Iterator[dict[str, str]]:
+    with s3_server() as environment:
+        yield environment
+
+
+@pytest.fixture
+def s3(s3_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """The root of an S3 store; its variables are in the environment."""
+    for name, value in s3_environment.items():
+        monkeypatch.setenv(name, value)
+    return "s3://store"
+
+
+@pytest.fixture(scope="session")
+def storm_environment() -> Iterator[dict[str, str]]:
+    with s3_server(Weather(share=0.2, seed=8, silence_seconds=1.0)) as environment:
+        yield {**environment, "AWS_TIMEOUT": "500ms"}
+
+
+@pytest.fixture
+def storm(storm_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """The root of an S3 store, every fifth of whose requests meets a fault."""
+    for name, value in storm_environment.items():
+        monkeypatch.setenv(name, value)
+    return "s3://store"
+
+
+@contextmanager
+def folder_in_memory() -> Iterator[Path]:
+    """A folder in memory where there is one: a killed process loses nothing by it, and an fsync costs nothing."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def memory_folder() -> Iterator[Path]:
+    with folder_in_memory() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def session_memory_folder() -> Iterator[Path]:
+    with folder_in_memory() as folder:
+        yield folder
