@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pinsage.store.digests import STORE_FORMAT, digest_of
+from pinsage.store.errors import InvalidNameError
+from pinsage.store.names import check_name
 
 FileKind = Literal["array", "table", "json", "file"]
 
@@ -26,9 +28,9 @@ class FileEntry(BaseModel):
     name: str
     key: str
     kind: FileKind
-    size: int
-    sha256: str
-    rows: int
+    size: int = Field(ge=0)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    rows: int = Field(ge=0)
     start: int = 0
     stop: int = 0
     dtype: str = ""
@@ -39,6 +41,20 @@ class FileEntry(BaseModel):
     def chunk(self) -> str:
         """The chunk's name: the array's name with its rows, or the plain name."""
         return chunk_name(self.name, range(self.start, self.stop)) if self.kind == "array" else self.name
+
+    def check_place(self, data_folder: str) -> None:
+        """Refuse a document that names a file outside its own version: it was not written by us.
+
+        Args:
+            data_folder: Where the version's files lie, ``<dataset>/<partition>/data/<fingerprint>``.
+
+        Raises:
+            InvalidNameError: The key leads elsewhere, or the name is none.
+        """
+        check_name(self.name, "file")
+        folder, _, file = self.key.rpartition("/")
+        if folder != data_folder or not file or file in (".", ".."):
+            raise InvalidNameError(f"file {self.name!r} has the key {self.key!r}; expected one in {data_folder}/")
 
 
 class Input(BaseModel):
@@ -71,6 +87,12 @@ class Manifest(BaseModel):
     def uri(self) -> str:
         """``<dataset>/<partition>/<fingerprint>``."""
         return f"{self.dataset}/{self.partition}/{self.fingerprint}"
+
+    @model_validator(mode="after")
+    def _files_are_its_own(self) -> Manifest:
+        for entry in self.files:
+            entry.check_place(f"{self.dataset}/{self.partition}/data/{self.fingerprint}")
+        return self
 
 
 def chunk_name(name: str, rows: range) -> str:

@@ -157,6 +157,7 @@ class Writer:
             return None
         try:
             entry = FileEntry.model_validate_json(data)
+            entry.check_place(self._data_folder)
             self._check(entry)
         except (DamagedVersionError, ValueError):
             # The machine died between the disk's promise and its keeping it: do the work again.
@@ -261,7 +262,7 @@ class Writer:
         """A new key for the chunk's data, and the local path to write it to; the path is gone afterwards."""
         if self.is_committed:
             raise RuntimeError(f"{self.uri} is committed; check is_committed before writing")
-        key = f"{self._folder}/data/{self.spec.fingerprint}/{chunk}-{self._attempt}{suffix}"
+        key = f"{self._data_folder}/{chunk}-{self._attempt}{suffix}"
         with full_storage_named(f"{self.uri} {chunk}"):
             staged = self._objects.staging_path(key)
             try:
@@ -338,6 +339,10 @@ class Writer:
     @property
     def _folder(self) -> str:
         return f"{self.spec.dataset}/{self.spec.partition}"
+
+    @property
+    def _data_folder(self) -> str:
+        return f"{self._folder}/data/{self.spec.fingerprint}"
 
     def _record_key(self, chunk: str) -> str:
         return f"{self._folder}/_chunks/{self.spec.fingerprint}/{chunk}.json"
