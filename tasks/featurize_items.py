@@ -7,12 +7,13 @@ import pyarrow as pa
 import structlog
 
 from pinsage.features.assemble import FeatureEncoder
+from pinsage.features.graph_vectors import fold_in, graph_vectors
 from pinsage.graph.vocabulary import Vocabulary
 from pinsage.store import Version
 from tasks.sample_neighborhoods import open_graph
 from tasks.session import Session
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 
 log = structlog.get_logger()
 
@@ -36,8 +37,10 @@ def featurize_items(session: Session, catalog: Version, graph: Version) -> Versi
         if out.is_committed:
             return out.version
         items = items_in_row_order(session, catalog, graph)
-        degrees = open_graph(graph).item_degrees()
+        saves = open_graph(graph)
+        degrees = saves.item_degrees()
         encoder = FeatureEncoder.fit(items, degrees, config)
+        placed = graph_vectors(saves, config.graph_width, seed=config.seed)
         document, arrays = encoder.state()
         out.write_json("encoder", document)
         for name, array in arrays.items():
@@ -45,7 +48,8 @@ def featurize_items(session: Session, catalog: Version, graph: Version) -> Versi
         for rows in out.missing_rows(
             ["features", "has_content"], num_rows=len(degrees), chunk_rows=session.config.resources.chunk_rows
         ):
-            features, has_content = encoder.encode(items.slice(rows.start, len(rows)), degrees[rows.start : rows.stop])
+            held = slice(rows.start, rows.stop)
+            features, has_content = encoder.encode(items.slice(rows.start, len(rows)), degrees[held], placed[held])
             out.write_array("features", features, rows=rows)
             out.write_array("has_content", has_content, rows=rows)
         out.write_json("columns", [vars(block) for block in encoder.blocks])
@@ -83,12 +87,25 @@ def encode_with(session: Session, catalog: Version, graph: Version, fitted: Vers
         arrays = {name: fitted.array(name) for name in fitted.names() if name.startswith("text_")}
         encoder = FeatureEncoder.from_state(fitted.json("encoder"), arrays)
         items, degrees = items_in_row_order(session, catalog, graph), open_graph(graph).item_degrees()
+        placed = placed_in_basis(session, graph, fitted)
         for rows in out.missing_rows(
             ["features"], num_rows=len(degrees), chunk_rows=session.config.resources.chunk_rows
         ):
-            made, _ = encoder.encode(items.slice(rows.start, len(rows)), degrees[rows.start : rows.stop])
+            held = slice(rows.start, rows.stop)
+            made, _ = encoder.encode(items.slice(rows.start, len(rows)), degrees[held], placed[held])
             out.write_array("features", made, rows=rows)
     return out.version
+
+
+def placed_in_basis(session: Session, graph: Version, fitted: Version) -> np.ndarray:
+    """Graph vectors of a graph's items in the basis of ``fitted``: its items keep theirs, new ones are folded in."""
+    start, stop = next(
+        ((block["start"], block["stop"]) for block in fitted.json("columns") if block["kind"] == "graph"), (0, 0)
+    )
+    vectors = np.asarray(fitted.array("features")[:, start:stop])
+    known = Vocabulary(session.store.input_of(fitted, "graph").table("item_ids").column("item_id").combine_chunks())
+    rows = known.rows(graph.table("item_ids").column("item_id"))
+    return fold_in(open_graph(graph), vectors[np.maximum(rows, 0)], rows >= 0)
 
 
 def items_in_row_order(session: Session, catalog: Version, graph: Version) -> pa.Table:

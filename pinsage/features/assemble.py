@@ -2,7 +2,8 @@
 
 Blocks come in this order: every ``vector.<name>`` column, the text, every ``categorical.<name>`` column, the
 ``numeric.<name>`` columns together, and the logarithm of the item's degree. Where no column says anything about any
-item, a block of random signs by item id follows: pooled over neighborhoods they tell items apart. The encoder that was
+item, a block of random signs by item id follows: pooled over neighborhoods they tell items apart. Vectors of the graph
+(`graph_vectors`), which callers bring, come last. The encoder that was
 fitted as of one day encodes the items of later days in the same basis; a model understands no other one.
 """
 
@@ -24,14 +25,14 @@ from pinsage.features.text import TextEncoder
 from pinsage.stable_hash import combine, hash_ids
 from pinsage.unit_rows import unit_rows
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
 class Block:
     """Columns ``start`` (inclusive) to ``stop`` (exclusive) of the features.
 
-    ``kind`` is one of vector, text, categorical, numeric, log_degree, identity.
+    ``kind`` is one of vector, text, categorical, numeric, log_degree, identity, graph.
     """
 
     name: str
@@ -52,6 +53,7 @@ class FeatureEncoder:
         numeric: their encoder.
         log_degree: encoder of the logarithm of 1 + degree.
         identity_width: columns of the block of random signs by item id; 0 where items have columns of their own.
+        graph_width: columns of the block of graph vectors.
     """
 
     vectors: dict[str, int]
@@ -61,6 +63,7 @@ class FeatureEncoder:
     numeric: NumericEncoder
     log_degree: NumericEncoder
     identity_width: int = 0
+    graph_width: int = 0
 
     @classmethod
     def fit(cls, items: pa.Table, degrees: NDArray[np.integer[Any]], config: FeatureConfig) -> FeatureEncoder:
@@ -79,6 +82,7 @@ class FeatureEncoder:
             vectors=vectors,
             text=TextEncoder.fit(texts, config) if with_text and has_columns else None,
             identity_width=0 if has_columns else config.identity_width,
+            graph_width=config.graph_width,
             categorical={name: CategoricalEncoder.fit(cells, config) for name, cells in categorical.items()},
             numeric_names=numeric_names,
             numeric=NumericEncoder.fit(_numbers(items, numeric_names), config),
@@ -87,7 +91,7 @@ class FeatureEncoder:
 
     @property
     def blocks(self) -> list[Block]:
-        """The blocks in column order: what items bring, the log degree, random signs where they bring nothing."""
+        """The blocks in column order: what items bring, the log degree, random signs where they bring nothing, graph."""
         widths = [(name, width, "vector") for name, width in self.vectors.items()]
         if self.text is not None:
             widths.append(("text", self.text.width, "text"))
@@ -97,6 +101,8 @@ class FeatureEncoder:
         widths.append(("log_degree", 1, "log_degree"))
         if self.identity_width:
             widths.append(("identity", self.identity_width, "identity"))
+        if self.graph_width:
+            widths.append(("graph", self.graph_width, "graph"))
         stops = np.cumsum([width for _, width, _ in widths])
         return [
             Block(name, int(stop) - width, int(stop), kind)
@@ -109,7 +115,10 @@ class FeatureEncoder:
         return self.blocks[-1].stop
 
     def encode(
-        self, items: pa.Table, degrees: NDArray[np.integer[Any]]
+        self,
+        items: pa.Table,
+        degrees: NDArray[np.integer[Any]],
+        graph_vectors: NDArray[np.float32] | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Features of ``items``, and which of them have any content.
 
@@ -119,6 +128,7 @@ class FeatureEncoder:
         Args:
             items: one row per item.
             degrees: saves of each item, [num_items].
+            graph_vectors: float32 [num_items, graph_width]; None for items that are in no graph.
 
         Returns:
             features float32 [num_items, width] and has_content bool [num_items]: False where no column but the degree
@@ -141,6 +151,9 @@ class FeatureEncoder:
         parts.append(self.log_degree.encode(_log_degrees(degrees)))
         if self.identity_width:
             parts.append(random_signs(items.column("item_id"), self.identity_width))
+        if graph_vectors is None:
+            graph_vectors = np.zeros((items.num_rows, self.graph_width), np.float32)
+        parts.append(graph_vectors)
         return np.concatenate(parts, axis=1, dtype=np.float32), known
 
     def _vectors(self, items: pa.Table, name: str, width: int) -> NDArray[np.float32]:
@@ -172,6 +185,7 @@ class FeatureEncoder:
             "numeric": self.numeric.state(),
             "log_degree": self.log_degree.state(),
             "identity_width": self.identity_width,
+            "graph_width": self.graph_width,
         }
         return document, {f"text_{name}": array for name, array in arrays.items()}
 
@@ -196,6 +210,7 @@ class FeatureEncoder:
             numeric=NumericEncoder.from_state(document["numeric"]),
             log_degree=NumericEncoder.from_state(document["log_degree"]),
             identity_width=int(document["identity_width"]),
+            graph_width=int(document["graph_width"]),
         )
 
 

@@ -51,8 +51,14 @@ class FeatureConfig(BaseModel, frozen=True, extra="forbid"):
     identity_width: int = Field(
         default=64, ge=1, le=4096, description="Random signs by item id, where items bring no column at all."
     )
+    graph_width: int = Field(
+        default=64,
+        ge=0,
+        le=4096,
+        description="Width of the block of graph vectors, leading singular vectors of the saves; 0 = the paper's features.",
+    )
     label_category: str = Field(
         default="",
         description='Categorical column shown to people as the category; "" = one named "category", or the first.',
     )
-    seed: int = Field(default=17, ge=0, le=2**31 - 1, description="Seed of sample, hashes and randomised SVD.")
+    seed: int = Field(default=17, ge=0, le=2**31 - 1, description="Seed of sample, hashes and randomised SVDs.")

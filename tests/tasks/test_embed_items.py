@@ -26,7 +26,7 @@ from pinsage.training.config import TrainingConfig
 from pinsage.training.minibatch import MinibatchBuilder, TrainingData
 from tasks.build_graph import build_graph
 from tasks.embed_items import embed_items, open_model
-from tasks.featurize_items import encode_with, featurize_items, items_in_row_order
+from tasks.featurize_items import encode_with, featurize_items, items_in_row_order, placed_in_basis
 from tasks.prepared import Prepared
 from tasks.sample_neighborhoods import open_graph, sample_neighborhoods
 from tasks.session import Session
@@ -166,7 +166,8 @@ def test_items_of_a_later_day_are_encoded_in_the_basis_of_the_model(tmp_path: Pa
     text = {name: first.features.array(name) for name in first.features.names() if name.startswith("text_")}
     encoder = FeatureEncoder.from_state(first.features.json("encoder"), text)
     degrees = open_graph(second.graph).item_degrees()
-    features, _ = encoder.encode(items_in_row_order(session, second.catalog, second.graph), degrees)
+    placed = placed_in_basis(session, second.graph, first.features)
+    features, _ = encoder.encode(items_in_row_order(session, second.catalog, second.graph), degrees, placed)
     np.testing.assert_allclose(made.array("embeddings"), by_minibatch(open_model(model), features, second), atol=1e-5)
     assert "model_features" in {used.uri.split("/")[0] for used in made.inputs}
 

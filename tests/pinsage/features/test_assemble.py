@@ -37,7 +37,7 @@ def test_blocks_cover_the_columns_and_values_are_finite() -> None:
     assert np.isfinite(features).all()
     assert encoder.blocks[0].start == 0
     assert all(one.stop == two.start for one, two in zip(encoder.blocks, encoder.blocks[1:], strict=False))
-    assert encoder.blocks[-1].kind == "log_degree"
+    assert [block.kind for block in encoder.blocks[-2:]] == ["log_degree", "graph"]
     assert not has_content[0]
     assert has_content[1:].all()
 
@@ -45,8 +45,13 @@ def test_blocks_cover_the_columns_and_values_are_finite() -> None:
 def test_stored_encoder_and_any_chunks_give_the_same_bytes() -> None:
     degrees = np.arange(NUM_ITEMS)
     encoder = FeatureEncoder.fit(catalogue(), degrees, FeatureConfig())
-    whole, _ = encoder.encode(catalogue(), degrees)
+    placed = np.random.default_rng(5).standard_normal((NUM_ITEMS, encoder.graph_width)).astype(np.float32)
+    whole, _ = encoder.encode(catalogue(), degrees, placed)
+    np.testing.assert_array_equal(whole[:, -encoder.graph_width :], placed)
     document, arrays = encoder.state()
     stored = FeatureEncoder.from_state(json.loads(json.dumps(document)), arrays)
-    parts = [stored.encode(catalogue().slice(start, 50), degrees[start : start + 50])[0] for start in (0, 50, 100)]
+    parts = [
+        stored.encode(catalogue().slice(start, 50), degrees[start : start + 50], placed[start : start + 50])[0]
+        for start in (0, 50, 100)
+    ]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
