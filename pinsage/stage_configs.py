@@ -153,6 +153,12 @@ class ResourceConfig(BaseModel, frozen=True, extra="forbid"):
     dask_address: str | None = Field(
         default=None, description="Address of a Dask scheduler, such as tls://host:8786; empty = a local cluster."
     )
+    training_processes: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Processes that share every minibatch of a training, on one machine; one per GPU.",
+    )
     device: str = Field(
         default="auto", pattern=r"^(auto|cpu|cuda)$", description="Where torch computes; auto = cuda when there is one."
     )

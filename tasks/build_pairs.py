@@ -19,7 +19,7 @@ from tasks.deliveries import Deliveries
 from tasks.prepared import Prepared
 from tasks.session import Session
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 MICROSECONDS_PER_DAY = 86_400_000_000
 
 log = structlog.get_logger()
@@ -35,7 +35,7 @@ def build_pairs(session: Session, day: str, as_of: Prepared) -> Version:
 
     Returns:
         The committed version of ``pairs``: arrays ``train`` and ``tune`` int32 [n, 2] of (query row, item row) in the
-        row order of the as-of graph.
+        row order of the as-of graph; ``train_ages`` float32 [n], days from the pair to the end of A, 0 untimed.
     """
     store, config = session.store, session.config.pairs
     with store.write(
@@ -52,19 +52,23 @@ def build_pairs(session: Session, day: str, as_of: Prepared) -> Version:
             for name in ("saves", "engagements")
         }
         if timed:
-            pairs, _ = pairs_of(session, tables["saves"], tables["engagements"], None, vocabulary)
+            pairs, _, times = pairs_of(session, tables["saves"], tables["engagements"], None, vocabulary)
             hashes = hash_ids(vocabulary.ids)
             tuned = is_tune_pair(hashes[pairs[:, 0]], hashes[pairs[:, 1]], share=config.tune_share, seed=config.seed)
             train, tune = pairs[~tuned], pairs[tuned]
+            end = np.datetime64(add_days(as_of.day, 1), "us").astype(np.int64)
+            ages = ((end - times[~tuned]) / MICROSECONDS_PER_DAY).astype(np.float32)
         else:
-            train, _ = pairs_of(session, tables["saves"], tables["engagements"], "train", vocabulary)
-            tune, _ = pairs_of(session, tables["saves"], tables["engagements"], "tune", vocabulary)
+            train, _, _ = pairs_of(session, tables["saves"], tables["engagements"], "train", vocabulary)
+            tune, _, _ = pairs_of(session, tables["saves"], tables["engagements"], "tune", vocabulary)
+            ages = np.zeros(len(train), np.float32)
         if not len(train):
             raise ValueError(
                 f"pairs {day}: no board has two items within the {config.window_days} days up to {as_of.day}; "
                 "widen pairs.window_days, or ingest saves in which boards hold several items"
             )
         out.write_array("train", train)
+        out.write_array("train_ages", ages)
         out.write_array("tune", tune)
         out.facts.update(num_train=len(train), num_tune=len(tune), as_of_day=as_of.day)
     log.info("build_pairs", version=out.version.uri, **out.version.facts)
@@ -98,7 +102,8 @@ def build_holdout_pairs(session: Session, day: str, as_of: Prepared) -> Version:
         if out.is_committed:
             return out.version
         vocabulary = item_vocabulary(as_of.graph)
-        pairs, boards = pairs_of(session, tables["saves"], tables["engagements"], None if timed else "test", vocabulary)
+        split = None if timed else "test"
+        pairs, boards, _ = pairs_of(session, tables["saves"], tables["engagements"], split, vocabulary)
         out.write_array("pairs", pairs)
         out.write_array("boards", boards)
         unknown = int((pairs < 0).any(axis=1).sum())
@@ -118,31 +123,32 @@ def pairs_of(
     engagements: Sequence[Version],
     split: str | None,
     vocabulary: Vocabulary,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs as rows, int32 [n, 2] (-1 = unknown item), and a word for the board (or query) of each, uint64 [n].
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs as rows, int32 [n, 2] (-1 = unknown item); a word for the board (or query) and the time in us of each.
 
     Logged engagements where there are any (or the config asks for them), consecutive saves else.
     """
     config = session.config.pairs
     logged = config.source == "engagements" or (config.source == "auto" and len(engagements) > 0)
-    columns = ["query_id", "item_id", "split"] if logged else ["board_id", "item_id", "saved_at", "split"]
+    time_column = "engaged_at" if logged else "saved_at"
+    columns = ["query_id" if logged else "board_id", "item_id", time_column, "split"]
     tables = [
         version.table("engagements" if logged else "saves", columns) for version in (engagements if logged else saves)
     ]
     if not tables:
-        return np.zeros((0, 2), np.int32), np.zeros(0, np.uint64)
+        return np.zeros((0, 2), np.int32), np.zeros(0, np.uint64), np.zeros(0, np.int64)
     table = pa.concat_tables(tables)
     if split is not None:
         table = table.filter(pc.equal(table.column("split"), split))
     item_rows = vocabulary.rows(table.column("item_id")).astype(np.int32)
+    times = pc.fill_null(table.column(time_column).cast(pa.int64()), 0).to_numpy()
     if logged:
         pairs = np.stack([vocabulary.rows(table.column("query_id")).astype(np.int32), item_rows], axis=1)
         words = hash_ids(table.column("query_id"))
         kept = pairs[:, 0] != pairs[:, 1]
-        order = np.lexsort((pairs[kept, 1], pairs[kept, 0], words[kept]))
-        return pairs[kept][order], words[kept][order]
+        order = np.lexsort((times[kept], pairs[kept, 1], pairs[kept, 0], words[kept]))
+        return pairs[kept][order], words[kept][order], times[kept][order]
     boards = hash_ids(table.column("board_id"))
-    times = pc.fill_null(table.column("saved_at").cast(pa.int64()), 0).to_numpy()
     found = consecutive_pairs(
         boards,
         hash_ids(table.column("item_id")),
@@ -152,4 +158,5 @@ def pairs_of(
         max_gap=int(config.max_gap_days * MICROSECONDS_PER_DAY),
         max_pairs_per_board=config.max_pairs_per_board,
     )
-    return np.stack([item_rows[found.query], item_rows[found.item]], axis=1), combine(0, boards[found.item])
+    pairs = np.stack([item_rows[found.query], item_rows[found.item]], axis=1)
+    return pairs, combine(0, boards[found.item]), times[found.item]

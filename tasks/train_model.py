@@ -17,7 +17,7 @@ from pinsage.store import Version, Writer
 from tasks.prepared import Prepared
 from tasks.session import Session
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 
 log = structlog.get_logger()
 
@@ -30,7 +30,7 @@ def train_model(session: Session, day: str, as_of: Prepared, pairs: Version, har
     """Train on what is known as of ``as_of.day``, for ``day``.
 
     Args:
-        session: Store and configuration (``model``, ``training``; of ``resources`` threads and device).
+        session: Store and configuration (``model``, ``training``; of ``resources`` processes, threads and device).
         day: The partition.
         as_of: Graph, features and neighborhoods as of A.
         pairs: Pairs up to A, arrays ``train`` and ``tune``.

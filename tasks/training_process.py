@@ -1,4 +1,7 @@
-"""``python -m tasks.training_process REQUEST``: the training itself, with checkpoints in the store."""
+"""``python -m tasks.training_process REQUEST``: the training itself, with checkpoints in the store.
+
+With several processes this one becomes torchrun's, and they are its children; each dies with its parent.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,9 @@ from pinsage.config import PinSageConfig
 from pinsage.model.layerwise import top_neighbors
 from pinsage.store import DamagedVersionError, Store, Version, Writer
 from pinsage.training.minibatch import TrainingData
-from pinsage.training.trainer import TrainingState, train
+from pinsage.training.peers import Peers
+from pinsage.training.state import TrainingState
+from pinsage.training.trainer import Trained, train
 from tasks.sample_neighborhoods import open_graph
 from tasks.session import Session
 from tasks.train_model import CODE_VERSION, model_writer
@@ -32,41 +37,75 @@ log = structlog.get_logger()
 
 
 def main(request: dict[str, Any]) -> None:
-    """Train, checkpoint by checkpoint, and commit the model."""
+    """Train, checkpoint by checkpoint; the first process commits the model."""
     session = Session(Store.open(request["root"]), PinSageConfig(**request["config"]))
     inputs = [session.store.version(uri) for uri in request["inputs"]]
-    torch.set_num_threads(session.config.resources.threads or os.cpu_count() or 1)
-    with model_writer(session, request["day"], inputs) as out:
-        if out.is_committed:
-            return
-        by_dataset = {version.dataset: version for version in inputs}
-        data = open_training_data(by_dataset, session.config)
-        resume = newest_checkpoint(session, request["day"], inputs)
-        if resume is not None:
-            log.info("training resumes", step=resume.step)
-        model, history = train(
-            data,
-            np.asarray(by_dataset["pairs"].array("tune")),
-            session.config.model,
-            session.config.training,
-            resume=resume,
-            on_checkpoint=lambda state: write_checkpoint(session, request["day"], inputs, state),
-            on_progress=lambda line: log.info("training step", **line),
-        )
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "weights.safetensors"
-            save_file({name: value.contiguous() for name, value in model.state_dict().items()}, path)
-            out.write_file("weights", path, ".safetensors")
-        out.write_json("architecture", model.architecture())
-        out.write_json("history", history)
-        out.facts.update(
-            as_of_day=by_dataset["graph"].partition,
-            num_pairs=len(data.pairs),
-            num_parameters=sum(parameter.numel() for parameter in model.parameters()),
-            metric=model.metric,
-            width=model.embedding_width,
-        )
-    log.info("train_model", version=out.version.uri, **out.version.facts, **out.version.measurements)
+    resources = session.config.resources
+    peers = Peers.join(resources.device)
+    torch.set_num_threads(max(1, (resources.threads or os.cpu_count() or 1) // peers.size))
+    if peers.rank > 0:
+        train_versions(session, request["day"], inputs, peers)
+    else:
+        with model_writer(session, request["day"], inputs) as out:
+            if not out.is_committed:
+                write_model(out, inputs, train_versions(session, request["day"], inputs, peers))
+        log.info("train_model", version=out.version.uri, **out.version.facts, **out.version.measurements)
+    peers.leave()
+
+
+def launch(request: dict[str, Any], num_processes: int) -> None:
+    """Run `main` in several processes, in the way of torchrun."""
+    from torch.distributed.run import main as torchrun
+
+    command = json.dumps({**request, "parent": os.getpid()})
+    torchrun(["--standalone", f"--nproc-per-node={num_processes}", "--module", "tasks.training_process", command])
+
+
+def train_versions(session: Session, day: str, inputs: list[Version], peers: Peers) -> Trained:
+    """Train on what the versions hold, from the newest checkpoint on."""
+    by_dataset = {version.dataset: version for version in inputs}
+    resume = newest_checkpoint(session, day, inputs)
+    if resume is not None and peers.rank == 0:
+        log.info("training resumes", step=resume.step)
+
+    def on_checkpoint(state: TrainingState) -> None:
+        if peers.rank == 0:
+            write_checkpoint(session, day, inputs, state)
+
+    def on_progress(line: dict[str, Any]) -> None:
+        if peers.rank == 0:
+            log.info("training step", **line)
+
+    return train(
+        open_training_data(by_dataset, session.config),
+        np.asarray(by_dataset["pairs"].array("tune")),
+        session.config.model,
+        session.config.training,
+        peers=peers,
+        resume=resume,
+        on_checkpoint=on_checkpoint,
+        on_progress=on_progress,
+    )
+
+
+def write_model(out: Writer, inputs: list[Version], trained: Trained) -> None:
+    """Write weights, architecture and history."""
+    model = trained.model
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "weights.safetensors"
+        save_file({name: value.contiguous() for name, value in model.state_dict().items()}, path)
+        out.write_file("weights", path, ".safetensors")
+    out.write_json("architecture", model.architecture())
+    out.write_json("history", trained.history)
+    by_dataset = {version.dataset: version for version in inputs}
+    out.facts.update(
+        as_of_day=by_dataset["graph"].partition,
+        num_pairs=len(by_dataset["pairs"].array("train")),
+        num_parameters=sum(parameter.numel() for parameter in model.parameters()),
+        metric=model.metric,
+        width=model.embedding_width,
+    )
+    out.measurements.update(trained.measurements)
 
 
 def open_training_data(versions: dict[str, Version], config: PinSageConfig) -> TrainingData:
@@ -81,6 +120,7 @@ def open_training_data(versions: dict[str, Version], config: PinSageConfig) -> T
         importances=importances,
         log_degrees=np.log1p(open_graph(versions["graph"]).item_degrees()).astype(np.float32),
         pairs=np.asarray(versions["pairs"].array("train")),
+        ages=np.asarray(versions["pairs"].array("train_ages")),
         hard_queries=np.asarray(versions["hard_negatives"].array("queries")),
         hard_pools=np.asarray(versions["hard_negatives"].array("pools")),
     )
@@ -130,4 +170,8 @@ def die_with_parent(parent: int) -> None:
 if __name__ == "__main__":
     request = json.loads(sys.argv[1])
     die_with_parent(request["parent"])
-    main(request)
+    num_processes = request["config"]["resources"]["training_processes"]
+    if num_processes > 1 and "LOCAL_RANK" not in os.environ:
+        launch(request, num_processes)
+    else:
+        main(request)

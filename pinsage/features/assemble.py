@@ -91,7 +91,7 @@ class FeatureEncoder:
 
     @property
     def blocks(self) -> list[Block]:
-        """The blocks in column order: what items bring, the log degree, random signs where they bring nothing, graph."""
+        """The blocks in column order: what items bring, log degree, random signs where they bring nothing, graph."""
         widths = [(name, width, "vector") for name, width in self.vectors.items()]
         if self.text is not None:
             widths.append(("text", self.text.width, "text"))

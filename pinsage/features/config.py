@@ -55,7 +55,7 @@ class FeatureConfig(BaseModel, frozen=True, extra="forbid"):
         default=64,
         ge=0,
         le=4096,
-        description="Width of the block of graph vectors, leading singular vectors of the saves; 0 = the paper's features.",
+        description="Width of the block of graph vectors, singular vectors of the saves; 0 = none, as in the paper.",
     )
     label_category: str = Field(
         default="",

@@ -2,9 +2,9 @@
 
 With A the saves (items by boards) and D their degrees, items are given the leading left singular vectors of
 S = D_items^-1/2 A D_boards^-1/2, scaled by the singular values: inner products then approximate S S^T, two items' share
-of common boards, the one-step PageRank of `pinsage.evaluation.pagerank` made symmetric. The model starts from it instead
-of learning every co-occurrence anew. Subspace iteration (Halko et al. 2011, algorithm 4.4) with one thread, so that no
-number of threads changes a bit.
+of common boards, the one-step PageRank of `pinsage.evaluation.pagerank` made symmetric. The model starts from it
+instead of learning every co-occurrence anew. Subspace iteration (Halko et al. 2011, algorithm 4.4) with one thread, so
+that no number of threads changes a bit.
 """
 
 from __future__ import annotations

@@ -81,7 +81,8 @@ class PinSageConv(MessagePassing):
         Returns:
             (M, O).
         """
-        pooled = functional.embedding_bag(neighbors, projected, per_sample_weights=importances, mode="sum")
+        weights = importances.to(projected.dtype)  # narrower than float32 under autocast
+        pooled = functional.embedding_bag(neighbors, projected, per_sample_weights=weights, mode="sum")
         return self.combine(h, pooled)
 
     def combine(self, h: Tensor, pooled: Tensor) -> Tensor:

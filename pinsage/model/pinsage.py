@@ -105,7 +105,7 @@ class PinSage(nn.Module):
     def popularity_terms(self, h: Tensor, log_degrees: Tensor) -> Tensor:
         """Popularity terms (M,)."""
         if not self.config.popularity:
-            return torch.zeros(len(h))
+            return torch.zeros(len(h), device=h.device)
         return self.degree_weight * log_degrees + h @ self.popularity_weight
 
     def embeddings(self, h: Tensor, log_degrees: Tensor) -> Tensor:

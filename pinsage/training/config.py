@@ -25,8 +25,25 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     )
     max_hard_negatives: int = Field(default=5, ge=0, le=64, description="Most hard negatives of a pair; 5 in epoch 6.")
     learning_rate: float = Field(default=0.004, gt=0, le=10, description="Rate after the warm-up of the first epoch.")
+    half_life_days: float = Field(
+        default=30.0,
+        ge=0,
+        le=36500,
+        description="Age at which a pair is drawn half as often as one of today; 0 = all alike. It is doubled until "
+        "the draws are worth a quarter of all pairs.",
+    )
     decay: float = Field(default=0.7, gt=0, le=1, description="Factor of the rate for every later epoch.")
     tune_queries: int = Field(default=2000, ge=1, le=1_000_000, description="Tuning pairs ranked after every epoch.")
+    patience: int = Field(
+        default=3,
+        ge=1,
+        le=1000,
+        description="Epochs without a better hit-rate of the tuning pairs that end a training.",
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32",
+        description="Of matrix products in training; bfloat16 is for GPUs with such units, slower on most CPUs.",
+    )
     checkpoint_steps: int = Field(
         default=80, ge=1, le=1_000_000, description="Steps between checkpoints that a killed training resumes from."
     )

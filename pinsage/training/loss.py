@@ -1,5 +1,7 @@
 """Losses over one positive, shared negatives and hard negatives.
 
+Both are means over the pairs of a number of each pair, so that equal parts of a minibatch average to the whole.
+
 Shapes: ``B`` pairs, ``S`` shared negatives, ``X`` hard negatives of a pair.
 """
 
@@ -9,23 +11,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pinsage.training.minibatch import Minibatch
+
 
 def max_margin_loss(
     positive_B: Tensor, negative_BS: Tensor, masked_BS: Tensor, hard_BX: Tensor, margin: float
 ) -> Tensor:
-    """Mean of max(0, z_q z_n - z_q z_i + margin) over pairs and negatives (equation 1).
+    """Mean over pairs of the mean over their negatives of max(0, z_q z_n - z_q z_i + margin) (equation 1).
 
     Args:
         positive_B: Scores of the positives.
         negative_BS: Scores of the shared negatives.
-        masked_BS: Where a shared negative is a positive of the query, and does not count.
+        masked_BS: Where a shared negative does not count; see `accidental_positives`.
         hard_BX: Scores of the hard negatives, -inf for padding.
         margin: Margin, in units of the scores.
     """
     scores = torch.cat([negative_BS.masked_fill(masked_BS, -torch.inf), hard_BX], dim=1)
     counted = scores > -torch.inf
     violations = functional.relu(scores.masked_fill(~counted, 0.0) - positive_B[:, None] + margin) * counted
-    return violations.sum() / counted.sum().clamp(min=1)
+    return (violations.sum(dim=1) / counted.sum(dim=1).clamp(min=1)).mean()
 
 
 def softmax_loss(positive_B: Tensor, negative_BS: Tensor, masked_BS: Tensor, hard_BX: Tensor) -> Tensor:
@@ -36,3 +40,11 @@ def softmax_loss(positive_B: Tensor, negative_BS: Tensor, masked_BS: Tensor, har
     """
     logits = torch.cat([positive_B[:, None], negative_BS.masked_fill(masked_BS, -torch.inf), hard_BX], dim=1)
     return (torch.logsumexp(logits, dim=1) - positive_B).mean()
+
+
+def accidental_positives(batch: Minibatch) -> Tensor:
+    """Where a shared negative is the pair's own query or item, bool (B, S).
+
+    A query's other positives do count as negatives: between them too the loss has to decide.
+    """
+    return (batch.shared == batch.query[:, None]) | (batch.shared == batch.item[:, None])

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from pinsage.model.pinsage import Block
 from pinsage.training.config import TrainingConfig
+from pinsage.training.recency import draw_weights
 from pinsage.training.schedule import num_hard_negatives
 
 
@@ -27,6 +28,7 @@ class TrainingData:
         importances: float32 [num_items, T].
         log_degrees: float32 [num_items].
         pairs: int32 [n, 2], (query row, item row).
+        ages: float32 [n], days from each pair to the end of the as-of day.
         hard_queries: int32 [q], ascending query rows that have hard negatives.
         hard_pools: int32 [q, P], their pools, -1 for padding.
     """
@@ -36,6 +38,7 @@ class TrainingData:
     importances: np.ndarray
     log_degrees: np.ndarray
     pairs: np.ndarray
+    ages: np.ndarray
     hard_queries: np.ndarray
     hard_pools: np.ndarray
 
@@ -47,7 +50,7 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class Minibatch:
-    """One step. Positions are among the embedded nodes; ``hard`` is -1 for padding."""
+    """One step, or one process's part of it. Positions are among the embedded nodes; ``hard`` is -1 for padding."""
 
     features: Tensor
     blocks: list[Block]
@@ -55,8 +58,19 @@ class Minibatch:
     query: Tensor
     item: Tensor
     shared: Tensor
-    masked: Tensor
     hard: Tensor
+
+    def to(self, device: torch.device) -> Minibatch:
+        """The same on ``device``; to CUDA through pinned memory, so that the copy runs beside the computation."""
+        if device.type == "cpu":
+            return self
+
+        def moved(tensor: Tensor) -> Tensor:
+            return tensor.pin_memory().to(device, non_blocking=True)
+
+        blocks = [Block(moved(block.neighbors), moved(block.importances)) for block in self.blocks]
+        tensors = {name: moved(value) for name, value in vars(self).items() if name != "blocks"}
+        return Minibatch(blocks=blocks, **tensors)
 
 
 class MinibatchBuilder:
@@ -66,25 +80,39 @@ class MinibatchBuilder:
         data: Features, neighborhoods and pairs.
         config: Sizes and seed.
         num_layers: K.
+        part: Which part of a step's pairs is wanted, counted from 0; negatives are shared by all parts.
+        num_parts: Equal parts that a step is split into.
+
+    Raises:
+        ValueError: The pairs of a step can't be split equally.
     """
 
-    def __init__(self, data: TrainingData, config: TrainingConfig, num_layers: int) -> None:
+    def __init__(
+        self, data: TrainingData, config: TrainingConfig, num_layers: int, part: int = 0, num_parts: int = 1
+    ) -> None:
+        if config.batch_pairs % num_parts:
+            raise ValueError(
+                f"training.batch_pairs={config.batch_pairs} can't be split equally among {num_parts} processes; "
+                "choose a multiple"
+            )
         self._data, self._config, self._num_layers = data, config, num_layers
-        order = np.lexsort((data.pairs[:, 1], data.pairs[:, 0]))
-        self._positives = np.ascontiguousarray(data.pairs[order, 1])
-        counts = np.bincount(data.pairs[:, 0], minlength=data.num_items)
-        self._positive_offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        self._part, self._num_parts = part, num_parts
+        self._drawn_below = np.cumsum(draw_weights(data.ages, config.half_life_days))
+        # Pools are padded at their end.
+        self._pool_sizes = (data.hard_pools >= 0).sum(axis=1)
         self._position = np.full(data.num_items, -1, np.int32)
 
     def build(self, step: int) -> Minibatch:
         """The minibatch of ``step``, counted from 0."""
         data, config = self._data, self._config
         rng = np.random.default_rng((config.seed, step))
-        drawn = data.pairs[rng.integers(len(data.pairs), size=config.batch_pairs)]
+        places = np.searchsorted(self._drawn_below, rng.random(config.batch_pairs) * self._drawn_below[-1], "right")
+        drawn = data.pairs[np.minimum(places, len(data.pairs) - 1)]
         shared = rng.integers(data.num_items, size=config.shared_negatives).astype(np.int32)
         hard = self._hard_negatives(rng, drawn[:, 0], num_hard_negatives(step, config))
-        masked = np.zeros((len(drawn), len(shared)), np.bool_)
-        mask_positives(drawn, shared, self._positive_offsets, self._positives, masked)
+        size = config.batch_pairs // self._num_parts
+        own = slice(self._part * size, (self._part + 1) * size)
+        drawn, hard = drawn[own], hard[own]
         rows = np.unique(np.concatenate([drawn.ravel(), shared, hard[hard >= 0]]))
         blocks: list[Block] = []
         nodes = rows.astype(np.int32)
@@ -100,7 +128,6 @@ class MinibatchBuilder:
             query=torch.from_numpy(np.searchsorted(rows, drawn[:, 0])),
             item=torch.from_numpy(np.searchsorted(rows, drawn[:, 1])),
             shared=torch.from_numpy(np.searchsorted(rows, shared)),
-            masked=torch.from_numpy(masked),
             hard=torch.from_numpy(np.where(hard >= 0, np.searchsorted(rows, hard), -1)),
         )
 
@@ -109,8 +136,7 @@ class MinibatchBuilder:
         if num == 0 or len(known) == 0:
             return np.zeros((len(queries), 0), np.int64)
         found = np.minimum(np.searchsorted(known, queries), len(known) - 1)
-        # Pools are padded at their end.
-        sizes = np.where(known[found] == queries, (pools[found] >= 0).sum(axis=1), 0)[:, None]
+        sizes = np.where(known[found] == queries, self._pool_sizes[found], 0)[:, None]
         picks = (rng.random((len(queries), num)) * sizes).astype(np.int64)
         return np.where(sizes > 0, pools[found[:, None], picks], -1).astype(np.int64)
 
@@ -148,28 +174,3 @@ def reach(nodes: np.ndarray, neighbors: np.ndarray, position: np.ndarray) -> tup
     for place in range(found):
         position[below[place]] = -1
     return relabelled, below[:found].copy()
-
-
-@njit(nogil=True, cache=True)
-def mask_positives(
-    pairs: np.ndarray, shared: np.ndarray, offsets: np.ndarray, positives: np.ndarray, masked: np.ndarray
-) -> None:
-    """Mark shared negatives that are the query itself or one of its positives in training.
-
-    Args:
-        pairs: int32 [B, 2].
-        shared: int32 [S] item rows.
-        offsets: int64 [num_items + 1] into ``positives``, by query row.
-        positives: int32 [n], ascending within a query.
-        masked: Output bool [B, S], given as False.
-    """
-    order = np.argsort(shared)
-    ranked = shared[order]
-    for row in range(len(pairs)):
-        query = pairs[row, 0]
-        for place in range(offsets[query] - 1, offsets[query + 1]):
-            item = query if place < offsets[query] else positives[place]
-            column = np.searchsorted(ranked, item)
-            while column < len(ranked) and ranked[column] == item:
-                masked[row, order[column]] = True
-                column += 1

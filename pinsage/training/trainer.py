@@ -1,13 +1,9 @@
-"""The training loop: producer ahead of the consumer, curriculum, checkpoints, the best weights by the tuning pairs."""
+"""The training loop: minibatches built ahead, curriculum, checkpoints, the best weights by the tuning pairs."""
 
 from __future__ import annotations
 
-import queue
-import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,27 +14,31 @@ from pinsage.model.config import ModelConfig
 from pinsage.model.layerwise import Layerwise
 from pinsage.model.pinsage import PinSage
 from pinsage.training.config import TrainingConfig
-from pinsage.training.loss import max_margin_loss, softmax_loss
+from pinsage.training.loss import accidental_positives, max_margin_loss, softmax_loss
 from pinsage.training.minibatch import Minibatch, MinibatchBuilder, TrainingData
+from pinsage.training.peers import Peers
+from pinsage.training.producer import produce
 from pinsage.training.schedule import learning_rate, num_hard_negatives
+from pinsage.training.state import TrainingState
+from pinsage.training.throughput import Throughput
 
 TUNE_K = 500
-PREFETCH = 2
+LOG_STEPS = 10
 
 
-@dataclass
-class TrainingState:
-    """All that a resumed training needs; ``step`` steps are done.
+class Trained(NamedTuple):
+    """A trained model.
 
     Attributes:
-        step: Steps done.
-        tensors: Weights ``model.*``, Adam's moments ``adam.*`` and the best weights so far ``best.*``.
-        history: Curves; see `train`.
+        model: In evaluation mode, on the CPU.
+        history: ``steps`` (every 10: loss, learning rate, hard negatives of a pair) and ``tune`` (every epoch: hit-rate
+            of the tuning pairs); the same for every run, resumed or not.
+        measurements: Examples per second and idle shares of this process's run; never the same twice.
     """
 
-    step: int = 0
-    tensors: dict[str, Tensor] = field(default_factory=dict)
-    history: dict[str, Any] = field(default_factory=lambda: {"steps": [], "tune": []})
+    model: PinSage
+    history: dict[str, Any]
+    measurements: dict[str, Any]
 
 
 def train(
@@ -47,10 +47,12 @@ def train(
     model_config: ModelConfig,
     config: TrainingConfig,
     *,
+    peers: Peers | None = None,
     resume: TrainingState | None = None,
+    overlap: bool = True,
     on_checkpoint: Callable[[TrainingState], None] = lambda state: None,
     on_progress: Callable[[dict[str, Any]], None] = lambda line: None,
-) -> tuple[PinSage, dict[str, Any]]:
+) -> Trained:
     """Train a model; the same arguments give the same weights, resumed or not.
 
     Args:
@@ -58,12 +60,11 @@ def train(
         tune_pairs: int32 [m, 2], ranked after every epoch; the best epoch's weights are returned. None: the last's.
         model_config: The network.
         config: The schedule.
+        peers: The processes that share every minibatch; the first one ranks, reports and keeps checkpoints.
         resume: Where an earlier attempt stopped.
+        overlap: Build minibatches while others are computed.
         on_checkpoint: Called every ``checkpoint_steps`` steps.
         on_progress: Called every few steps with step, loss, rates.
-
-    Returns:
-        The model in evaluation mode, and ``{"steps": [...], "tune": [...]}`` without any times.
 
     Raises:
         ValueError: There are no pairs.
@@ -71,22 +72,27 @@ def train(
     """
     if not len(data.pairs):
         raise ValueError("training: there are no pairs; ingest saves with several items per board, or widen the window")
+    peers = peers or Peers()
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(config.seed)
-    model = PinSage(data.features.shape[1], model_config)
+    model = PinSage(data.features.shape[1], model_config).to(peers.device)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     state = resume or TrainingState()
     if state.step:
-        _restore(model, optimizer, state)
-    builder = MinibatchBuilder(data, config, model_config.num_layers)
+        state.restore(model, optimizer)
+    averaging = peers.average_gradients_of(model)
+    builder = MinibatchBuilder(data, config, model_config.num_layers, peers.rank, peers.size)
     total = config.epochs * config.epoch_steps
-    started, idle = time.monotonic(), 0.0
-    for step, batch, waited in _produce(builder, state.step, total):
-        idle += waited
+    if state.epochs_without_gain() >= config.patience:
+        total = state.step
+    throughput = Throughput(config.batch_pairs)
+    for step, batch, waited, building in produce(builder.build, state.step, total, overlap=overlap):
+        throughput.add(waited, building)
         rate = learning_rate(step, config)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss = _loss(model, batch, config)
+        with torch.autocast(peers.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
+            loss = batch_loss(averaging, batch.to(peers.device), model_config, config)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -94,28 +100,32 @@ def train(
             raise FloatingPointError(
                 f"training: the loss is {loss.item()} at step {step}; lower training.learning_rate"
             )
-        if (step + 1) % 10 == 0 or step + 1 == total:
-            hard = num_hard_negatives(step, config)
-            line = {"step": step + 1, "loss": round(loss.item(), 6), "learning_rate": rate, "hard_negatives": hard}
-            state.history["steps"].append(line)
-            seconds = time.monotonic() - started
-            on_progress({**line, "of": total, "seconds": round(seconds, 1), "idle_share": round(idle / seconds, 3)})
         state.step = step + 1
+        if state.step % LOG_STEPS == 0 or state.step == total:
+            line = {
+                "step": state.step,
+                "loss": round(peers.mean(loss), 6),
+                "learning_rate": rate,
+                "hard_negatives": num_hard_negatives(step, config),
+            }
+            state.history["steps"].append(line)
+            on_progress({**line, "of": total, **throughput.so_far()})
         if state.step % config.epoch_steps == 0:
-            _tune(model, data, tune_pairs, config, state)
+            _tune(model, data, tune_pairs, config, state, peers)
             on_progress({"epoch": state.step // config.epoch_steps, **(state.history["tune"] or [{}])[-1]})
+            throughput.end_epoch(state.step)
         if state.step % config.checkpoint_steps == 0:
-            _keep(model, optimizer, state)
+            state.keep(model, optimizer)
             on_checkpoint(state)
-    best = {name.removeprefix("best."): value for name, value in state.tensors.items() if name.startswith("best.")}
-    if best:
-        model.load_state_dict(best)
-    return model.eval(), state.history
+        if state.step % config.epoch_steps == 0 and state.epochs_without_gain() >= config.patience:
+            break
+    state.restore_best(model)
+    return Trained(model.cpu().eval(), state.history, throughput.measurements())
 
 
-def embed_all(model: PinSage, data: TrainingData) -> np.ndarray:
+def embed_all(model: PinSage, data: TrainingData, device: torch.device | None = None) -> np.ndarray:
     """Embeddings of every item, layer by layer in memory, float32 [num_items, D (+ 1)]."""
-    inference = Layerwise(model, threads=torch.get_num_threads())
+    inference = Layerwise(model, threads=torch.get_num_threads(), device=device or torch.device("cpu"))
     return inference.embed_all(data.features, data.neighbors, data.importances, data.log_degrees)
 
 
@@ -128,91 +138,46 @@ def as_queries(embeddings: np.ndarray, popularity: bool) -> np.ndarray:
     return queries
 
 
-def _loss(model: PinSage, batch: Minibatch, config: TrainingConfig) -> Tensor:
+def batch_loss(model: torch.nn.Module, batch: Minibatch, model_config: ModelConfig, config: TrainingConfig) -> Tensor:
+    """The loss of a minibatch, a mean over its pairs."""
     vectors, terms = model(batch.features, batch.blocks, batch.log_degrees)
-    scale = 1.0 if config.loss == "max_margin" else 1.0 / model.config.temperature
+    vectors, terms = vectors.float(), terms.float()
+    scale = 1.0 if config.loss == "max_margin" else 1.0 / model_config.temperature
     # The margin is in cosine; there the popularity term weighs what it weighs in the index.
-    offset = terms if config.loss == "softmax" else terms * model.config.temperature
+    offset = terms if config.loss == "softmax" else terms * model_config.temperature
     query = vectors[batch.query] * scale
     positive = (query * vectors[batch.item]).sum(dim=1) + offset[batch.item]
     negative = query @ vectors[batch.shared].T + offset[batch.shared]
     safe = batch.hard.clamp(min=0)
     hard = torch.einsum("bd,bxd->bx", query, vectors[safe]) + offset[safe]
     hard = hard.masked_fill(batch.hard < 0, -torch.inf)
+    masked = accidental_positives(batch)
     if config.loss == "max_margin":
-        return max_margin_loss(positive, negative, batch.masked, hard, config.margin)
-    return softmax_loss(positive, negative, batch.masked, hard)
-
-
-def _produce(builder: MinibatchBuilder, first: int, total: int) -> Iterator[tuple[int, Minibatch, float]]:
-    """Minibatches in order, built by a thread that runs ahead; with the seconds the consumer waited for each."""
-    ready: queue.Queue[tuple[int, Minibatch | BaseException]] = queue.Queue(maxsize=PREFETCH)
-    stopped = threading.Event()
-
-    def put(entry: tuple[int, Minibatch | BaseException]) -> None:
-        while not stopped.is_set():
-            try:
-                ready.put(entry, timeout=0.5)
-            except queue.Full:
-                continue
-            return
-
-    def produce() -> None:
-        try:
-            for step in range(first, total):
-                if stopped.is_set():
-                    return
-                put((step, builder.build(step)))
-        except BaseException as error:  # noqa: BLE001  # raised again in the consumer
-            put((-1, error))
-
-    thread = threading.Thread(target=produce, name="minibatches", daemon=True)
-    thread.start()
-    try:
-        for _ in range(first, total):
-            before = time.monotonic()
-            step, batch = ready.get()
-            if isinstance(batch, BaseException):
-                raise batch
-            yield step, batch, time.monotonic() - before
-    finally:
-        stopped.set()
-        thread.join()
+        return max_margin_loss(positive, negative, masked, hard, config.margin)
+    return softmax_loss(positive, negative, masked, hard)
 
 
 def _tune(
-    model: PinSage, data: TrainingData, tune_pairs: np.ndarray, config: TrainingConfig, state: TrainingState
+    model: PinSage,
+    data: TrainingData,
+    tune_pairs: np.ndarray,
+    config: TrainingConfig,
+    state: TrainingState,
+    peers: Peers,
 ) -> None:
-    if not len(tune_pairs):
-        return
-    embeddings = embed_all(model, data)
-    chosen = tune_pairs[np.random.default_rng(config.seed).permutation(len(tune_pairs))[: config.tune_queries]]
-    queries = as_queries(embeddings, model.config.popularity)
-    ranks = rank_by_vectors(queries, embeddings, chosen[:, 0], chosen[:, 1])
-    defined = ranks[~np.isnan(ranks)]
-    if not len(defined):
-        return
     at = min(TUNE_K, max(1, data.num_items // 10))
-    rate = float((defined <= at).mean())
-    earlier = [entry["hit_rate"] for entry in state.history["tune"]]
-    state.history["tune"].append({"step": state.step, "hit_rate": rate, "at": at, "num_queries": len(defined)})
-    if not earlier or rate > max(earlier):
-        for name, value in model.state_dict().items():
-            state.tensors[f"best.{name}"] = value.detach().clone()
-
-
-def _keep(model: PinSage, optimizer: torch.optim.Adam, state: TrainingState) -> None:
-    for name, value in model.state_dict().items():
-        state.tensors[f"model.{name}"] = value.detach().clone()
-    for name, parameter in model.named_parameters():
-        moments = optimizer.state[parameter]
-        for moment in ("step", "exp_avg", "exp_avg_sq"):
-            state.tensors[f"adam.{moment}.{name}"] = moments[moment].detach().clone()
-
-
-def _restore(model: PinSage, optimizer: torch.optim.Adam, state: TrainingState) -> None:
-    model.load_state_dict({name.removeprefix("model."): v for name, v in state.tensors.items() if name[:6] == "model."})
-    for name, parameter in model.named_parameters():
-        optimizer.state[parameter] = {
-            moment: state.tensors[f"adam.{moment}.{name}"].clone() for moment in ("step", "exp_avg", "exp_avg_sq")
-        }
+    rate, num_queries = float("nan"), 0
+    if peers.rank == 0 and len(tune_pairs):
+        embeddings = embed_all(model, data, peers.device)
+        chosen = tune_pairs[np.random.default_rng(config.seed).permutation(len(tune_pairs))[: config.tune_queries]]
+        queries = as_queries(embeddings, model.config.popularity)
+        ranks = rank_by_vectors(queries, embeddings, chosen[:, 0], chosen[:, 1])
+        defined = ranks[~np.isnan(ranks)]
+        if len(defined):
+            rate, num_queries = float((defined <= at).mean()), len(defined)
+    rate = peers.from_first(rate)
+    if np.isnan(rate):
+        return
+    state.history["tune"].append({"step": state.step, "hit_rate": rate, "at": at, "num_queries": num_queries})
+    if state.epochs_without_gain() == 0:
+        state.keep_best(model)

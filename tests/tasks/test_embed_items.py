@@ -124,6 +124,7 @@ def by_minibatch(network: PinSage, features: np.ndarray, prepared: Prepared) -> 
         importances=importances,
         log_degrees=np.log1p(open_graph(prepared.graph).item_degrees()).astype(np.float32),
         pairs=np.repeat(np.arange(num_items, dtype=np.int32), 2).reshape(-1, 2),
+        ages=np.zeros(num_items, np.float32),
         hard_queries=np.zeros(0, np.int32),
         hard_pools=np.zeros((0, 1), np.int32),
     )

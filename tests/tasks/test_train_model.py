@@ -61,7 +61,7 @@ def planted_inputs(session: Session) -> tuple[Prepared, Version, Version]:
     graph = write(session, "graph", [catalog], **{name: offsets[name] for name in names})
     features = write(session, "features", [catalog, graph], features=data.features)
     neighborhoods = write(session, "neighborhoods", [graph], neighbors=data.neighbors, importances=data.importances)
-    pairs = write(session, "pairs", [catalog, graph], train=data.pairs, tune=tune)
+    pairs = write(session, "pairs", [catalog, graph], train=data.pairs, train_ages=data.ages, tune=tune)
     hard_negatives = write(session, "hard_negatives", [graph, pairs], queries=data.hard_queries, pools=data.hard_pools)
     return Prepared("2026-03-02", catalog, graph, features, neighborhoods), pairs, hard_negatives
 

@@ -40,6 +40,7 @@ def embedded(model: PinSage, order: np.ndarray | None = None) -> np.ndarray:
             importances=data.importances[order],
             log_degrees=data.log_degrees[order],
             pairs=data.pairs,
+            ages=data.ages,
             hard_queries=data.hard_queries,
             hard_pools=data.hard_pools,
         ),

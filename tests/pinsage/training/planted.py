@@ -46,6 +46,7 @@ def planted_data(num_items: int = 400, num_communities: int = 8) -> tuple[Traini
         importances=importances,
         log_degrees=np.log1p(graph.item_degrees()).astype(np.float32),
         pairs=pairs[tuned:],
+        ages=rng.integers(0, 60, len(pairs) - tuned).astype(np.float32),
         hard_queries=hard_queries,
         hard_pools=hard_pools,
     )

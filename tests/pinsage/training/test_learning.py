@@ -13,7 +13,8 @@ import torch
 from pinsage.model.config import ModelConfig
 from pinsage.training.config import TrainingConfig
 from pinsage.training.minibatch import TrainingData
-from pinsage.training.trainer import TrainingState, as_queries, embed_all, train
+from pinsage.training.state import TrainingState
+from pinsage.training.trainer import as_queries, embed_all, train
 from tests.pinsage.training.planted import SMALL, planted_data
 
 MODEL = ModelConfig(hidden_width=16, width=16, top_t=6)
@@ -27,7 +28,7 @@ def changed(data: TrainingData, **arrays: np.ndarray) -> TrainingData:
 def test_neighbors_in_the_embedding_are_of_the_same_community(loss: str) -> None:
     data, tune = planted_data()
     config = SMALL.model_copy(update={"loss": loss, "epochs": 4, "epoch_steps": 15, "learning_rate": 0.02})
-    model, history = train(data, tune, MODEL, config)
+    model, history, _ = train(data, tune, MODEL, config)
     found = embed_all(model, data)
     queries = data.pairs[:200, 0]
     scores = as_queries(found, True)[queries] @ found.T
@@ -43,13 +44,13 @@ def test_neighbors_in_the_embedding_are_of_the_same_community(loss: str) -> None
 def test_resumed_training_ends_with_the_very_same_weights(stopped_at: int) -> None:
     data, tune = planted_data()
     kept: dict[int, TrainingState] = {}
-    calm, history = train(
+    calm, history, _ = train(
         data, tune, MODEL, SMALL, on_checkpoint=lambda state: kept.update({state.step: copy.deepcopy(state)})
     )
     assert sorted(kept) == [8, 16, 24]
     torch.manual_seed(99)
     lines: list[dict[str, Any]] = []
-    resumed, resumed_history = train(data, tune, MODEL, SMALL, resume=kept[stopped_at], on_progress=lines.append)
+    resumed, resumed_history, _ = train(data, tune, MODEL, SMALL, resume=kept[stopped_at], on_progress=lines.append)
     assert resumed_history == history
     for name, value in calm.state_dict().items():
         assert torch.equal(resumed.state_dict()[name], value), name
@@ -60,11 +61,13 @@ def test_the_best_epoch_is_kept_and_without_tuning_pairs_the_last() -> None:
     data, tune = planted_data()
     wild = SMALL.model_copy(update={"learning_rate": 1.0, "epochs": 4})
     states: list[TrainingState] = []
-    model, history = train(data, tune, MODEL, wild, on_checkpoint=lambda state: states.append(copy.deepcopy(state)))
+    model, history, _ = train(data, tune, MODEL, wild, on_checkpoint=lambda state: states.append(copy.deepcopy(state)))
     best = int(np.argmax([entry["hit_rate"] for entry in history["tune"]]))
     assert torch.equal(model.head_output.weight, states[best].tensors["model.head_output.weight"])
     states.clear()
-    model, history = train(data, tune[:0], MODEL, wild, on_checkpoint=lambda state: states.append(copy.deepcopy(state)))
+    model, history, _ = train(
+        data, tune[:0], MODEL, wild, on_checkpoint=lambda state: states.append(copy.deepcopy(state))
+    )
     assert history["tune"] == []
     assert torch.equal(model.head_output.weight, states[-1].tensors["model.head_output.weight"])
 
@@ -88,14 +91,47 @@ def test_no_hard_negatives_no_neighbors_and_a_failing_producer() -> None:
         neighbors=np.full_like(data.neighbors, -1),
         importances=np.zeros_like(data.importances),
     )
-    _, history = train(bare, tune, MODEL, SMALL)
+    history = train(bare, tune, MODEL, SMALL).history
     assert np.isfinite(history["steps"][-1]["loss"])
     with pytest.raises(IndexError):
         train(changed(data, log_degrees=data.log_degrees[:5]), tune, MODEL, SMALL)
 
 
+def test_a_training_ends_when_the_tuning_pairs_gain_no_more() -> None:
+    data, tune = planted_data()
+    wild = SMALL.model_copy(update={"learning_rate": 1.0, "epochs": 30, "patience": 2})
+    kept: list[TrainingState] = []
+    model, history, _ = train(data, tune, MODEL, wild, on_checkpoint=lambda state: kept.append(copy.deepcopy(state)))
+    rates = [entry["hit_rate"] for entry in history["tune"]]
+    assert len(rates) < 30
+    assert len(rates) - 1 - rates.index(max(rates)) == 2
+    again, resumed_history, _ = train(data, tune, MODEL, wild, resume=kept[-1])
+    assert resumed_history == history, "nothing is left to do"
+    assert torch.equal(again.head_output.weight, model.head_output.weight)
+
+
+def test_overlap_changes_no_weight_and_is_measured() -> None:
+    data, tune = planted_data()
+    ahead = train(data, tune, MODEL, SMALL)
+    alone = train(data, tune, MODEL, SMALL, overlap=False)
+    assert torch.equal(ahead.model.head_output.weight, alone.model.head_output.weight)
+    assert alone.measurements["idle_share"] == pytest.approx(alone.measurements["idle_share_without_overlap"], abs=1e-3)
+    assert [epoch["step"] for epoch in ahead.measurements["epochs"]] == [8, 16, 24]
+    assert 0 <= ahead.measurements["idle_share"] <= 1
+    assert ahead.measurements["examples_per_second"] > 0
+
+
+def test_bfloat16_learns_too() -> None:
+    data, tune = planted_data()
+    config = SMALL.model_copy(update={"precision": "bfloat16", "epochs": 4, "epoch_steps": 15, "learning_rate": 0.02})
+    model, history, _ = train(data, tune, MODEL, config)
+    assert model.head_output.weight.dtype == torch.float32
+    assert max(entry["hit_rate"] for entry in history["tune"]) > 0.7
+    exact = train(data, tune, MODEL, config.model_copy(update={"precision": "float32"}))
+    assert not torch.equal(exact.model.head_output.weight, model.head_output.weight)
+
+
 def test_schedule_fits_any_number_of_items() -> None:
     data, tune = planted_data(num_items=40, num_communities=4)
     config = TrainingConfig(epochs=1, epoch_steps=2, batch_pairs=4096, shared_negatives=2000)
-    model, _ = train(data, tune, MODEL, config)
-    assert not model.training
+    assert not train(data, tune, MODEL, config).model.training

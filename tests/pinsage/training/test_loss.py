@@ -7,24 +7,25 @@ import math
 import pytest
 import torch
 
-from pinsage.training.loss import max_margin_loss, softmax_loss
+from pinsage.training.loss import accidental_positives, max_margin_loss, softmax_loss
+from pinsage.training.minibatch import MinibatchBuilder
+from tests.pinsage.training.planted import SMALL, planted_data
 
 INFINITY = math.inf
 POSITIVE = torch.tensor([0.9, 0.2])
 NEGATIVE = torch.tensor([[0.1, 0.85, 0.95], [0.5, 0.15, -0.3]])
 MASKED = torch.tensor([[False, False, True], [False, False, False]])
-HARD = torch.tensor([[0.88, -INFINITY], [-INFINITY, -INFINITY]])
-COUNTED = [[0.1, 0.85, 0.88], [0.5, 0.15, -0.3]]
+HARD = torch.tensor([[0.88, -INFINITY], [0.12, -INFINITY]])
+COUNTED = [[0.1, 0.85, 0.88], [0.5, 0.15, -0.3, 0.12]]
 
 
 def test_max_margin_is_equation_1() -> None:
-    violations = [
-        max(0.0, score - positive + 0.1)
+    of_pairs = [
+        sum(max(0.0, score - positive + 0.1) for score in scores) / len(scores)
         for positive, scores in zip(POSITIVE.tolist(), COUNTED, strict=True)
-        for score in scores
     ]
     loss = max_margin_loss(POSITIVE, NEGATIVE, MASKED, HARD, 0.1)
-    assert loss.item() == pytest.approx(sum(violations) / len(violations), abs=1e-6)
+    assert loss.item() == pytest.approx(sum(of_pairs) / len(of_pairs), abs=1e-6)
 
 
 def test_max_margin_is_zero_when_every_margin_holds() -> None:
@@ -53,3 +54,23 @@ def test_masked_and_padded_scores_have_no_gradient(margin: float | None) -> None
     assert negative.grad[0, 2] == 0
     assert torch.isfinite(negative.grad).all()
     assert torch.isfinite(positive.grad).all()
+
+
+@pytest.mark.parametrize("margin", [None, 0.1])
+def test_equal_parts_average_to_the_whole(margin: float | None) -> None:
+    def loss(rows: slice) -> float:
+        given = POSITIVE[rows], NEGATIVE[rows], MASKED[rows], HARD[rows]
+        return (softmax_loss(*given) if margin is None else max_margin_loss(*given, margin)).item()
+
+    parts = (loss(slice(0, 1)) + loss(slice(1, 2))) / 2
+    assert parts == pytest.approx(loss(slice(0, 2)), abs=1e-6)
+
+
+def test_accidental_positives_are_the_pairs_own_items() -> None:
+    data, _ = planted_data()
+    batch = MinibatchBuilder(data, SMALL, 1).build(2)
+    masked = accidental_positives(batch)
+    query, item, shared = (positions.tolist() for positions in (batch.query, batch.item, batch.shared))
+    expected = [[drawn in (one, other) for drawn in shared] for one, other in zip(query, item, strict=True)]
+    assert masked.tolist() == expected
+    assert masked.any()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pinsage.model.config import ModelConfig
 from pinsage.model.pinsage import PinSage
-from pinsage.training.minibatch import Minibatch, MinibatchBuilder, mask_positives, reach
+from pinsage.training.minibatch import Minibatch, MinibatchBuilder, reach
 from pinsage.training.trainer import embed_all
 from tests.pinsage.training.planted import SMALL, planted_data
 
@@ -39,24 +39,9 @@ def test_reach_is_the_plain_relabelling_and_leaves_its_scratch_clean(data: st.Da
     assert (scratch == -1).all()
 
 
-@settings(deadline=None)  # the first example compiles
-@given(st.data())
-def test_masked_are_the_query_and_its_positives(data: st.DataObject) -> None:
-    num_items = data.draw(st.integers(1, 10))
-    item = st.integers(0, num_items - 1)
-    known = data.draw(st.lists(st.tuples(item, item), min_size=1, max_size=20))
-    shared = np.array(data.draw(st.lists(item, max_size=12)), np.int32)
-    pairs = np.array(sorted(known), np.int32)
-    offsets = np.searchsorted(pairs[:, 0], np.arange(num_items + 1)).astype(np.int64)
-    masked = np.zeros((len(pairs), len(shared)), np.bool_)
-    mask_positives(pairs, shared, offsets, np.ascontiguousarray(pairs[:, 1]), masked)
-    expected = [[drawn == query or (query, drawn) in known for drawn in shared] for query in pairs[:, 0]]
-    assert masked.tolist() == expected
-
-
 def tensors(batch: Minibatch) -> list[torch.Tensor]:
     blocks = [tensor for block in batch.blocks for tensor in block]
-    return [batch.features, *blocks, batch.log_degrees, batch.query, batch.item, batch.shared, batch.masked, batch.hard]
+    return [batch.features, *blocks, batch.log_degrees, batch.query, batch.item, batch.shared, batch.hard]
 
 
 def test_a_batch_is_a_function_of_seed_and_step() -> None:
@@ -92,6 +77,36 @@ def test_positions_point_to_the_items_drawn_and_hard_negatives_come_from_the_poo
         assert len(found) == (2 if query in pool_of else 0), "padding of a pool is never drawn"
     assert drawn > 0
     assert MinibatchBuilder(data, SMALL, 2).build(0).hard.shape == (SMALL.batch_pairs, 0), "none in the first epoch"
+
+
+def test_parts_are_the_whole_with_the_same_negatives() -> None:
+    data, _ = planted_data()
+    features = data.features.copy()
+    features[:, 0] = np.arange(data.num_items)
+    data = type(data)(**{**vars(data), "features": features})
+
+    def items(batch: Minibatch) -> list[list[int]]:
+        row = np.append(batch.features[:, 0].numpy().astype(int), -1)  # padding becomes -1
+        return [row[positions].tolist() for positions in (batch.query, batch.item, batch.hard, batch.shared)]
+
+    whole = items(MinibatchBuilder(data, SMALL, 2).build(17))
+    parts = [items(MinibatchBuilder(data, SMALL, 2, part, 4).build(17)) for part in range(4)]
+    for place in range(3):
+        assert sum((part[place] for part in parts), []) == whole[place]
+    assert all(part[3] == whole[3] for part in parts)
+    with pytest.raises(ValueError, match="equally among 3"):
+        MinibatchBuilder(data, SMALL, 2, 0, 3)
+
+
+def test_newer_pairs_are_drawn_more_often() -> None:
+    data, _ = planted_data()
+    ages = np.where(np.arange(len(data.pairs)) % 2, np.float32(30), np.float32(0))
+    pairs = np.stack([np.arange(len(data.pairs)) % 2, np.full(len(data.pairs), 2)], axis=1).astype(np.int32)
+    data = type(data)(**{**vars(data), "pairs": pairs, "ages": ages})
+    config = SMALL.model_copy(update={"half_life_days": 15.0, "batch_pairs": 20_000})
+    batch = MinibatchBuilder(data, config, 1).build(0)
+    old = (batch.query == 1).double().mean().item()
+    assert old == pytest.approx(0.2, abs=5 * (0.2 * 0.8 / 20_000) ** 0.5)
 
 
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
