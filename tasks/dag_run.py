@@ -82,6 +82,14 @@ def open_run(context: Mapping[str, Any], days_after_key: int = 0) -> tuple[Any, 
     return Session.open(root, overrides), run_day(context, days_after_key)
 
 
+def open_embedding(context: Mapping[str, Any], model_uri: str) -> tuple[Any, Any, Any]:
+    """What the tasks that embed a day work with: session, the prepared day, and the model."""
+    from tasks.prepared import open_prepared
+
+    session, day = open_run(context)
+    return session, open_prepared(session, day), session.store.version(model_uri)
+
+
 def _overrides(params: Mapping[str, Any]) -> dict[str, Any]:
     """The settings ``section.field`` among a run's parameters that differ from the workers' own.
 

@@ -149,7 +149,7 @@ def build_tuned_shard(
         opened = ShardedIndex(
             (open_shard(path, item_rows, embeddings, geometry),), embeddings, geometry, config.recall_k, head
         )
-        about = {"num_trees": num_trees, "size_bytes": path.stat().st_size}
+        about = {"shard": shard, "num_trees": num_trees, "size_bytes": path.stat().st_size}
         search_k = choose_search_k(opened, sample, config, curve, about)
         on_progress(curve.points[-1])
         if search_k is not None:

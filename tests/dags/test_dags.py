@@ -65,7 +65,17 @@ def test_edges_are_those_of_the_diagram(parsed: dict) -> None:
     ):
         assert edge in train
     publish = parsed["edges"]["pinsage_publish"]
-    for edge in (["embed_items", "build_index"], ["build_index", "publish_index"], ["publish_index", "write_report"]):
+    for edge in (
+        ["plan_embedding", "layer_0"],
+        ["layer_0", "layer_1"],
+        ["layer_1", "layer_2"],
+        ["layer_2", "embed_items"],
+        ["embed_items", "plan_shards"],
+        ["plan_shards", "build_shard"],
+        ["build_shard", "build_index"],
+        ["build_index", "publish_index"],
+        ["publish_index", "write_report"],
+    ):
         assert edge in publish
 
 

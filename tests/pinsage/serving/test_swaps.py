@@ -125,7 +125,7 @@ def test_shards_of_other_embeddings_are_refused_even_with_matching_digests(
             source = first if name == "shard-000" else second
             if name.startswith("shard"):
                 out.write_file(name, source.path(name), ".ann")
-            elif name == "items":
+            elif name in ("items", "vectors"):
                 out.write_table(name, source.table(name))
             elif name in ("sidecar", "recall"):
                 out.write_json(name, source.json(name))
