@@ -192,7 +192,7 @@ def check_dask(config: PinSageConfig) -> Iterator[Check]:
 
     try:
         client = Client(address, timeout=DASK_TIMEOUT_SECONDS)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:  # Dask says TypeError where it has no certificate
         advice = "start the scheduler, or correct PINSAGE_RESOURCES__DASK_ADDRESS; with TLS, see docs/deployment.md"
         yield Check("dask", "failed", f"{address}: {error}", advice)
         return
