@@ -150,6 +150,12 @@ class ResourceConfig(BaseModel, frozen=True, extra="forbid"):
     chunk_rows: int = Field(
         default=65_536, ge=4096, multiple_of=4096, description="Rows per chunk, a multiple of 4096."
     )
+    saves_per_chunk: int = Field(
+        default=4_194_304,
+        ge=1,
+        le=2**30,
+        description="Saves, ids or edges that a process holds at once while it builds a graph; the rest is on disk.",
+    )
     dask_address: str | None = Field(
         default=None, description="Address of a Dask scheduler, such as tls://host:8786; empty = a local cluster."
     )

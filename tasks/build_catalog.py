@@ -43,9 +43,8 @@ def build_catalog(session: Session, day: str) -> Version:
         table: [deliveries.require_validated(table, known) for known in days] for table, days in delivered.items()
     }
     flat = [version for found in versions.values() for version in found]
-    with store.write(
-        "catalog", partition=day, inputs=flat, config=session.config.graph, code_version=CODE_VERSION
-    ) as out:
+    settings = session.config.graph.model_dump(include={"lookback_days"})
+    with store.write("catalog", partition=day, inputs=flat, config=settings, code_version=CODE_VERSION) as out:
         if out.is_committed:
             return out.version
         out.write_json("partitions", {table: [version.uri for version in found] for table, found in versions.items()})

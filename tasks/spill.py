@@ -27,11 +27,11 @@ class Spill:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def has(self, name: str) -> bool:
         """Whether the result is there, whole."""
-        facts = self._folder / f"{name}.json"
+        facts = self.folder / f"{name}.json"
         if not facts.exists():
             return False
         sizes = json.loads(facts.read_text())["sizes"]
@@ -48,7 +48,7 @@ class Spill:
             columns: Arrays of any lengths; int64 or large_string ids, rows, keys.
             facts: Small numbers that belong to it, JSON.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         sizes = {}
         for column, array in columns.items():
             arrow = array if isinstance(array, pa.Array) else pa.array(array)
@@ -60,7 +60,7 @@ class Spill:
             staged.replace(self._path(name, column))
         staged = self._staged()
         staged.write_text(json.dumps({"sizes": sizes, "facts": facts or {}}))
-        os.replace(staged, self._folder / f"{name}.json")
+        os.replace(staged, self.folder / f"{name}.json")
 
     def column(self, name: str, column: str) -> pa.Array:
         """Map one column of a result."""
@@ -70,15 +70,15 @@ class Spill:
 
     def facts(self, name: str) -> dict[str, Any]:
         """The facts of a result."""
-        found: dict[str, Any] = json.loads((self._folder / f"{name}.json").read_text())["facts"]
+        found: dict[str, Any] = json.loads((self.folder / f"{name}.json").read_text())["facts"]
         return found
 
     def remove(self) -> None:
         """Delete the folder."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _path(self, name: str, column: str) -> Path:
-        return self._folder / f"{name}.{column}.arrow"
+        return self.folder / f"{name}.{column}.arrow"
 
     def _staged(self) -> Path:
-        return self._folder / f".{secrets.token_hex(8)}"
+        return self.folder / f".{secrets.token_hex(8)}"

@@ -29,6 +29,11 @@ def swap(keys: np.ndarray) -> np.ndarray:
     return (keys << _HALF) | (keys >> _HALF)
 
 
+def first_of_row(keys: np.ndarray) -> np.ndarray:
+    """The smallest key that the rows of these keys may have."""
+    return keys & ~_LOW
+
+
 def merge(keys: np.ndarray, days: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
     """Sort edges and drop repetitions.
 

@@ -1,8 +1,8 @@
 """Which edges are left out of the graph: boards outside a range of sizes, and edges of items that have very many.
 
 Pixie (Eksombatchai et al. 2018) removes diverse boards and keeps degree ** exponent edges of an item;
-OmniSage (Badrinath et al. 2025) adds a cap and a floor. Both rank edges by content; here, where a graph is made of saves
-alone, the edges that stay are a seeded uniform draw.
+OmniSage (Badrinath et al. 2025) adds a cap and a floor. Pixie keeps the edges that are closest in topic; here, where a
+graph is made of saves alone, the edges that stay are a seeded uniform draw.
 """
 
 from __future__ import annotations

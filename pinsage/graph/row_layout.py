@@ -6,6 +6,7 @@ before it: all ids of earlier days, and those of its own day in the parts of sma
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -29,6 +30,14 @@ class RowLayout:
 
     counts: np.ndarray
 
+    @classmethod
+    def of_parts(cls, counts: Sequence[Sequence[int]]) -> RowLayout:
+        """Of counts by day for each part; days after the last new id of a part may be missing."""
+        matrix = np.zeros((len(counts), max(map(len, counts), default=0)), np.int64)
+        for part, by_day in enumerate(counts):
+            matrix[part, : len(by_day)] = by_day
+        return cls(matrix)
+
     @property
     def num_rows(self) -> int:
         """Rows in all."""
@@ -45,4 +54,5 @@ class RowLayout:
         """Rows, int32, of ids of a part by their ranks in it."""
         stops = np.cumsum(self.counts[part])
         moves = self.first_rows[part] - (stops - self.counts[part])
-        return np.asarray(ranks + moves[np.searchsorted(stops, ranks, side="right")]).astype(np.int32)
+        days = np.searchsorted(stops, ranks, side="right")
+        return (ranks + moves[days]).astype(np.int32)

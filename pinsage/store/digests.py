@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +60,21 @@ def block_digests(array: np.ndarray) -> list[str]:
         hashlib.sha256(rows[start : start + BLOCK_ROWS].tobytes()).hexdigest()
         for start in range(0, len(rows), BLOCK_ROWS)
     ]
+
+
+def whole_blocks(pieces: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Cut pieces of an array anew, so that each but the last holds whole blocks of ``BLOCK_ROWS`` rows."""
+    rest: np.ndarray | None = None
+    for piece in pieces:
+        if rest is not None and len(rest):
+            wanted = BLOCK_ROWS - len(rest)
+            rest, piece = np.concatenate([rest, piece[:wanted]]), piece[wanted:]
+            if len(rest) < BLOCK_ROWS:
+                continue
+            yield rest
+        stop = len(piece) - len(piece) % BLOCK_ROWS
+        if stop:
+            yield piece[:stop]
+        rest = piece[stop:]
+    if rest is not None and len(rest):
+        yield rest

@@ -6,9 +6,11 @@ import hashlib
 import json
 import os
 import secrets
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -136,9 +138,21 @@ class Version:
         """Return the chunks of the array in row order, each mapped when it is asked for: nothing is assembled."""
         return ArrayParts([(part.start, part.stop, partial(self._local, part)) for part in self._parts(name)])
 
-    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """Return the Parquet table ``name``, or only some of its columns."""
-        return pq.read_table(self.path(name), columns=list(columns) if columns is not None else None, partitioning=None)
+    def num_rows(self, name: str) -> int:
+        """Rows of the array or table ``name``, by the manifest."""
+        return sum(part.rows for part in self._parts(name))
+
+    def table(self, name: str, columns: Sequence[str] | None = None, rows: range | None = None) -> pa.Table:
+        """Return the Parquet table ``name``, or only some of its columns or a range of its rows."""
+        wanted = list(columns) if columns is not None else None
+        if rows is None:
+            return pq.read_table(self.path(name), columns=wanted, partitioning=None)
+        with pq.ParquetFile(self.path(name)) as file:
+            groups = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+            stops = list(accumulate(groups))
+            first, last = bisect_right(stops, rows.start), bisect_left(stops, rows.stop)
+            read = file.read_row_groups(list(range(first, min(last + 1, len(groups)))), columns=wanted)
+            return read.slice(rows.start - (stops[first - 1] if first else 0), len(rows))
 
     def json(self, name: str) -> Any:
         """Return the JSON document ``name``."""

@@ -16,6 +16,8 @@ Each step needs only that *put if absent* is atomic and durable and that a store
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import resource
 import secrets
@@ -32,7 +34,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
-from pinsage.store.digests import BLOCK_ROWS, block_digests, canonical_json, file_digest, plain
+from pinsage.store.digests import BLOCK_ROWS, block_digests, canonical_json, file_digest, plain, whole_blocks
 from pinsage.store.errors import DamagedVersionError, IncompleteVersionError, NondeterminismError, full_storage_named
 from pinsage.store.failpoints import failpoint
 from pinsage.store.manifest import FileEntry, FileKind, Input, Manifest, chunk_name, content_digest_of
@@ -191,24 +193,42 @@ class Writer:
             raise ValueError(
                 f"array {name!r}: {len(array)} rows given for {held}, whose start must divide by {BLOCK_ROWS}"
             )
-        array = np.ascontiguousarray(array)
-        chunk = chunk_name(name, held)
+        self._write_rows(name, held, array.dtype, array.shape[1:], iter([array]))
+
+    def write_pieces(self, name: str, pieces: Iterable[np.ndarray], *, num_rows: int, dtype: np.dtype) -> None:
+        """Write a one-dimensional array whole, as one file, from pieces that need not be in memory together.
+
+        Args:
+            name: The array's name.
+            pieces: Its rows in order, cut anywhere.
+            num_rows: Rows of all pieces.
+            dtype: Of every piece.
+
+        Raises:
+            ValueError: The pieces have other rows in all.
+        """
+        self._write_rows(check_name(name, "array"), range(num_rows), np.dtype(dtype), (), pieces)
+
+    def _write_rows(
+        self, name: str, rows: range, dtype: np.dtype, row_shape: tuple[int, ...], pieces: Iterable[np.ndarray]
+    ) -> None:
+        chunk = chunk_name(name, rows)
         if self._adopt(chunk):
             return
         with self._staged(chunk, ".npy") as (key, staged):
-            _write_npy(staged, array)
+            sha256, blocks = _write_npy(staged, dtype, (len(rows), *row_shape), pieces)
             entry = FileEntry(
                 name=name,
                 key=key,
                 kind="array",
                 size=staged.stat().st_size,
-                sha256=file_digest(staged),
-                rows=len(array),
-                start=held.start,
-                stop=held.stop,
-                dtype=array.dtype.str,
-                row_shape=array.shape[1:],
-                blocks=tuple(block_digests(array)),
+                sha256=sha256,
+                rows=len(rows),
+                start=rows.start,
+                stop=rows.stop,
+                dtype=dtype.str,
+                row_shape=row_shape,
+                blocks=tuple(blocks),
             )
             self._finish(chunk, entry, staged)
 
@@ -348,11 +368,29 @@ class Writer:
         return f"{self._folder}/_chunks/{self.spec.fingerprint}/{chunk}.json"
 
 
-def _write_npy(path: Path, array: np.ndarray) -> None:
-    """What `np.save` writes; that one loses the system's error number when the disk is full."""
+def _write_npy(
+    path: Path, dtype: np.dtype, shape: tuple[int, ...], pieces: Iterable[np.ndarray]
+) -> tuple[str, list[str]]:
+    """What `np.save` writes, piece by piece; that one loses the system's error number when the disk is full.
+
+    Returns:
+        SHA-256 of the file, and those of its blocks of rows.
+    """
+    header = io.BytesIO()
+    form = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, form)
+    whole, blocks, num_rows = hashlib.sha256(header.getvalue()), [], 0
     with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
-        file.write(array.reshape(-1).view(np.uint8).data)
+        file.write(header.getvalue())
+        for piece in whole_blocks(pieces):
+            raw = np.ascontiguousarray(piece).reshape(-1).view(np.uint8).data
+            whole.update(raw)
+            file.write(raw)
+            blocks.extend(block_digests(piece))
+            num_rows += len(piece)
+    if num_rows != shape[0]:
+        raise ValueError(f"{path.name}: the pieces have {num_rows} rows in all, expected {shape[0]}")
+    return whole.hexdigest(), blocks
 
 
 def _write_parquet(path: Path, table: pa.Table | Iterable[pa.RecordBatch], schema: pa.Schema | None) -> int:
