@@ -43,7 +43,7 @@ def build_catalog(session: Session, day: str) -> Version:
         table: [deliveries.require_validated(table, known) for known in days] for table, days in delivered.items()
     }
     flat = [version for found in versions.values() for version in found]
-    settings = session.config.graph.model_dump(include={"lookback_days"})
+    settings = session.config.graph.of_catalog
     with store.write("catalog", partition=day, inputs=flat, config=settings, code_version=CODE_VERSION) as out:
         if out.is_committed:
             return out.version

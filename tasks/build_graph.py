@@ -49,7 +49,7 @@ def build_graph(session: Session, catalog: Version) -> Version:
         ValueError: A save names an item that no items partition holds.
     """
     store = session.store
-    settings = session.config.graph.model_dump(exclude={"lookback_days"})
+    settings = session.config.graph.of_graph
     out = store.write(
         "graph", partition=catalog.partition, inputs=[catalog], config=settings, code_version=CODE_VERSION
     )

@@ -54,8 +54,8 @@ class _Stage:
 
 
 _STAGES = {
-    "catalog": _Stage("build_catalog", lambda config: config.graph),
-    "graph": _Stage("build_graph"),
+    "catalog": _Stage("build_catalog", lambda config: config.graph.of_catalog),
+    "graph": _Stage("build_graph", lambda config: config.graph.of_graph),
     "features": _Stage("featurize_items", lambda config: config.features),
     "neighborhoods": _Stage("sample_neighborhoods", lambda config: config.walks),
     "prepared": _Stage("prepared"),

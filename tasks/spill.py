@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from pinsage.store.failpoints import failpoint
+
 
 class Spill:
     """Named results in one folder, which every worker must see.
@@ -58,6 +60,7 @@ class Spill:
                 writer.write_table(table)
             sizes[column] = staged.stat().st_size
             staged.replace(self._path(name, column))
+        failpoint("spill.before_facts")
         staged = self._staged()
         staged.write_text(json.dumps({"sizes": sizes, "facts": facts or {}}))
         os.replace(staged, self.folder / f"{name}.json")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from pinsage.graph.bipartite import BipartiteGraph
@@ -9,6 +12,24 @@ from pinsage.walks.config import WalkConfig
 
 _WORD = 2**64 - 1
 _GOLDEN = 0x9E3779B97F4A7C15
+
+
+def rows_by_day(days: Sequence[Sequence[Any]]) -> dict[Any, int]:
+    """The row of every id: by (first day, id)."""
+    rows: dict[Any, int] = {}
+    for ids in days:
+        for new in sorted(set(ids) - rows.keys()):
+            rows[new] = len(rows)
+    return rows
+
+
+def edges_by_row(
+    items: Sequence[Sequence[Any]], saves: Sequence[Sequence[tuple[Any, Any]]]
+) -> tuple[dict[Any, int], dict[Any, int], list[tuple[int, int]]]:
+    """Rows of the items, rows of the boards, and the sorted distinct (item row, board row) of days of (board, item)."""
+    item_rows = rows_by_day(items)
+    board_rows = rows_by_day([[board for board, _ in day] for day in saves])
+    return item_rows, board_rows, sorted({(item_rows[item], board_rows[board]) for day in saves for board, item in day})
 
 
 def mix(word: int) -> int:

@@ -12,9 +12,10 @@ class BipartiteGraph:
     """Saves, deduplicated, from both sides; the invariants are checked once, here, and then trusted.
 
     Attributes:
-        item_offsets: int64 [num_items + 1]; the boards of item ``i`` are ``item_boards[offsets[i]:offsets[i + 1]]``.
+        item_offsets: Integer [num_items + 1]; the boards of item ``i`` are ``item_boards[offsets[i]:offsets[i + 1]]``.
+            int32 while the edges can be counted with it, else int64.
         item_boards: int32 [num_edges], ascending within an item.
-        board_offsets: int64 [num_boards + 1].
+        board_offsets: The same type [num_boards + 1].
         board_items: int32 [num_edges], ascending within a board.
 
     Raises:
@@ -43,7 +44,7 @@ class BipartiteGraph:
 
     @property
     def num_boards(self) -> int:
-        """Boards that have at least one save."""
+        """Boards, with and without edges: pruning may have taken all of a board's."""
         return len(self.board_offsets) - 1
 
     @property
@@ -53,7 +54,7 @@ class BipartiteGraph:
 
     def item_degrees(self) -> np.ndarray:
         """Boards per item, int64 [num_items]."""
-        return np.diff(self.item_offsets)
+        return np.diff(self.item_offsets).astype(np.int64)
 
 
 def build_graph(item_rows: np.ndarray, board_rows: np.ndarray, num_items: int, num_boards: int) -> BipartiteGraph:

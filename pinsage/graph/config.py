@@ -1,5 +1,7 @@
 """Settings of the graph."""
 
+from typing import Any
+
 from pydantic import BaseModel, Field
 
 
@@ -34,6 +36,16 @@ class GraphConfig(BaseModel, frozen=True, extra="forbid"):
         le=36_500,
         description="Days after which an edge, by its newest save, weighs half; 0 = edges have no weights.",
     )
+
+    @property
+    def of_catalog(self) -> dict[str, Any]:
+        """The settings that say which partitions are read."""
+        return self.model_dump(include={"lookback_days"})
+
+    @property
+    def of_graph(self) -> dict[str, Any]:
+        """The settings that say what is made of them."""
+        return self.model_dump(exclude={"lookback_days"})
 
     @property
     def limits_boards(self) -> bool:

@@ -33,7 +33,7 @@ class RowLayout:
     @classmethod
     def of_parts(cls, counts: Sequence[Sequence[int]]) -> RowLayout:
         """Of counts by day for each part; days after the last new id of a part may be missing."""
-        matrix = np.zeros((len(counts), max(map(len, counts), default=0)), np.int64)
+        matrix = np.zeros((len(counts), max(map(len, counts), default=1) or 1), np.int64)
         for part, by_day in enumerate(counts):
             matrix[part, : len(by_day)] = by_day
         return cls(matrix)

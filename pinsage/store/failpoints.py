@@ -21,6 +21,7 @@ FAILPOINTS = (
     "commit.before",
     "commit.verified",
     "commit.after",
+    "spill.before_facts",
     "reference.before",
     "reference.after",
     "garbage.before_delete",
