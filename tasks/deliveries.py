@@ -17,6 +17,8 @@ from tasks.session import Session
 TABLES = ("items", "saves", "engagements")
 VALIDATION_CODE = 2
 KNOWN_ITEMS_CODE = 1
+# Partitions are committed side by side: a commit mostly waits for the disk or the bucket.
+COMMIT_THREADS = 16
 
 
 class MissingPartitionError(LookupError):

@@ -7,8 +7,10 @@ good. A day that is delivered again replaces the earlier delivery of that day; t
 from __future__ import annotations
 
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +21,7 @@ from pinsage.stable_hash import combine, hash_ids, uniform
 from schemas.columns import CATEGORICAL, NUMERIC, SPLITS, TIME, VECTOR, id_type
 from tasks import ingest_columns as columns
 from tasks.days import check_day
+from tasks.deliveries import COMMIT_THREADS
 from tasks.ingest_columns import IngestError, require_columns
 from tasks.ingest_files import DaySpill, file_schema, ids_are_integers, read_batches
 from tasks.ingest_mapping import IngestMapping
@@ -253,24 +256,27 @@ def _commit(session: Session, table: str, spill: DaySpill, timed: bool, kinds: d
     if timed and table != "items" and days[-1] - days[0] <= MAX_GAP_DAYS:
         # Days without rows inside a delivery are delivered and empty, which is not the same as missing.
         days = list(range(days[0], days[-1] + 1))
-    changed = 0
-    assert spill.schema is not None, "a spill has rows"
-    for number in days:
-        day = columns.day_name(number)
-        facts = {"timed": timed, "id_type": str(kinds["item_id"]), "board_id_type": str(kinds["board_id"])}
-        config = {"rows_sha256": spill.digest(number), **facts}
-        with session.store.write(
-            f"raw/{table}", partition=day, inputs=[], config=config, code_version=CODE_VERSION
-        ) as out:
-            if not out.is_committed:
-                out.write_table(table, spill.batches(number), spill.schema)
-                out.facts.update(num_rows=spill.num_rows.get(number, 0), **facts)
-        reference = session.store.ref(f"raw/{table}/{day}")
-        head = reference.head()
-        if head is None or head.uri != out.version.uri:
-            reference.point_to(out.version.uri)
-            changed += 1
+    facts = {"timed": timed, "id_type": str(kinds["item_id"]), "board_id_type": str(kinds["board_id"])}
+    with ThreadPoolExecutor(COMMIT_THREADS) as pool:
+        changed = sum(pool.map(lambda number: _commit_day(session, table, spill, number, facts), days))
     num_rows = sum(spill.num_rows.values())
     summary = TableSummary(table, num_rows, len(days), columns.day_name(days[0]), columns.day_name(days[-1]), changed)
     log.info("ingest", **vars(summary))
     return summary
+
+
+def _commit_day(session: Session, table: str, spill: DaySpill, number: int, facts: dict[str, Any]) -> bool:
+    """Commit the rows of one day and put them in force; whether that changed anything."""
+    day = columns.day_name(number)
+    assert spill.schema is not None, "a spill has rows"
+    config = {"rows_sha256": spill.digest(number), **facts}
+    with session.store.write(f"raw/{table}", partition=day, inputs=[], config=config, code_version=CODE_VERSION) as out:
+        if not out.is_committed:
+            out.write_table(table, spill.batches(number), spill.schema)
+            out.facts.update(num_rows=spill.num_rows.get(number, 0), **facts)
+    reference = session.store.ref(f"raw/{table}/{day}")
+    head = reference.head()
+    if head is not None and head.uri == out.version.uri:
+        return False
+    reference.point_to(out.version.uri)
+    return True

@@ -8,6 +8,7 @@ are out of range is not validated, and nothing downstream can run for it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ import structlog
 from pinsage.store import Version
 from schemas import engagements, items, saves
 from schemas.columns import VECTOR, id_type
-from tasks.deliveries import Deliveries
+from tasks.deliveries import COMMIT_THREADS, Deliveries
 from tasks.expectations import judge
 from tasks.row_faults import clean_vectors, common_width, row_faults
 from tasks.session import Session
@@ -160,12 +161,15 @@ def _judge_and_commit(session: Session, deliveries: Deliveries, table: str, chec
         if rule.measure not in frame:
             frame[rule.measure] = float("nan")  # measures behind a schema fault were not taken
     broken, _ = judge(table, rules, frame)
-    failures = []
-    for each in checked:
-        if broken[each.day]:
-            failures.append(_failure(table, each, [rule for rule in rules if rule.measure in broken[each.day]], config))
-            continue
-        _commit(session, deliveries, table, each, {rule.measure: [rule.low, rule.high] for rule in rules})
+    passed = [(each, deliveries.validation_of(table, each.day)) for each in checked if not broken[each.day]]
+    bounds = {rule.measure: [rule.low, rule.high] for rule in rules}
+    with ThreadPoolExecutor(COMMIT_THREADS) as pool:
+        list(pool.map(lambda each: _commit(session, table, *each, bounds), passed))
+    failures = [
+        _failure(table, each, [rule for rule in rules if rule.measure in broken[each.day]], config)
+        for each in checked
+        if broken[each.day]
+    ]
     if failures:
         raise ValidationFailedError(
             f"{len(failures)} of {len(checked)} partitions of raw/{table} failed validation; "
@@ -174,9 +178,12 @@ def _judge_and_commit(session: Session, deliveries: Deliveries, table: str, chec
 
 
 def _commit(
-    session: Session, deliveries: Deliveries, table: str, each: _Checked, limits: dict[str, list[float | None]]
+    session: Session,
+    table: str,
+    each: _Checked,
+    arguments: dict[str, Any] | None,
+    limits: dict[str, list[float | None]],
 ) -> None:
-    arguments = deliveries.validation_of(table, each.day)
     assert arguments is not None, "what it is held against is validated"
     if each.quarantined.num_rows:
         with session.store.write(f"quarantine/{table}", **arguments) as out:
