@@ -164,7 +164,7 @@ def _judge_and_commit(session: Session, deliveries: Deliveries, table: str, chec
     passed = [(each, deliveries.validation_of(table, each.day)) for each in checked if not broken[each.day]]
     bounds = {rule.measure: [rule.low, rule.high] for rule in rules}
     with ThreadPoolExecutor(COMMIT_THREADS) as pool:
-        list(pool.map(lambda each: _commit(session, table, *each, bounds), passed))
+        list(pool.map(lambda made: _commit(session, table, made[0], made[1], bounds), passed))
     failures = [
         _failure(table, each, [rule for rule in rules if rule.measure in broken[each.day]], config)
         for each in checked
