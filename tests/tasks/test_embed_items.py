@@ -80,7 +80,11 @@ def deliver(session: Session, day: str) -> dict[str, Version]:
 
 
 def prepare(session: Session, day: str) -> Prepared:
-    delivered = [deliver(session, known) for known in DAYS if known <= day]
+    return prepare_catalog(session, day, [deliver(session, known) for known in DAYS if known <= day])
+
+
+def prepare_catalog(session: Session, day: str, delivered: list[dict[str, Version]]) -> Prepared:
+    """Graph, features and neighborhoods of validated items and saves."""
     inputs = [version for each in delivered for version in each.values()]
     with session.store.write("catalog", partition=day, inputs=inputs, config={}, code_version=1) as out:
         if not out.is_committed:
