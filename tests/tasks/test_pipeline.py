@@ -47,8 +47,9 @@ def planted(
     titles: bool = True,
     csv: bool = False,
     first_day: str = "2026-03-01",
+    num_days: int = 20,
 ) -> Path:
-    """Items of ten communities; a board holds items of one community; saves of twenty days."""
+    """Items of ten communities; a board holds items of one community."""
     rng = np.random.default_rng(11)
     boards = rng.integers(0, BOARDS, 9_000)
     items = rng.integers(0, ITEMS // COMMUNITIES, 9_000) * COMMUNITIES + boards % COMMUNITIES
@@ -69,7 +70,7 @@ def planted(
     saves = {"collection": ids(boards, "board"), "item_id": ids(items, "item")}
     if timed:
         start = np.datetime64(f"{first_day}T00:00:00", "us")
-        saves["ts"] = pa.array(start + rng.integers(0, 20 * 86_400, 9_000).astype("timedelta64[s]"))
+        saves["ts"] = pa.array(start + rng.integers(0, num_days * 86_400, 9_000).astype("timedelta64[s]"))
     folder.mkdir(parents=True, exist_ok=True)
     write = (
         (lambda table, path: pacsv.write_csv(table, f"{path}.csv"))
