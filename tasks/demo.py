@@ -23,6 +23,7 @@ from tasks.session import Session
 DAY = "2017-12-31"
 QUERIES = ("fluid milk white only", "bananas", "pizza premium", "baby diapers", "beeralemalt")
 DAGS = Path(__file__).parents[1] / "dags"
+INTERRUPTED = 130
 
 console = Console()
 
@@ -32,40 +33,49 @@ def demo(
     up: Annotated[bool, typer.Option("--up", help="Keep Airflow running until Ctrl-C.")] = False,
 ) -> None:
     """Ingest the demo data, run the three DAGs in Airflow, and show what came out."""
-    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    # Also where a shell started this in the background and had it ignore them.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     started = time.monotonic()
-    root = str((home / "store").absolute())
-    session = Session.open(root)
+    session = Session.open(str((home / "store").absolute()))
     head = session.store.ref("published").head()
     done = head is not None and head.uri.split("/")[-2] == DAY
     if done:
         console.print(f"[green]{DAY} is published already ({head.uri if head else ''}); nothing to do.[/]")
-    if not done or up:
-        airflow = LocalAirflow(home / "airflow", root, DAGS)
-        try:
-            if not session.store.ref_names("raw/saves"):
-                console.print("Ingesting a year of Complete Journey shop data (baskets are boards, products are items)")
-                for table in ingest_demo(session).tables:
-                    console.print(f"  {table.table}: {table.num_rows:,} rows, {table.first_day} to {table.last_day}")
-            console.print("Starting Airflow (SQLite, LocalExecutor, loopback only)")
-            with airflow:
-                if not done:
-                    _run(airflow, session)
-                    _show(session, root, airflow, started)
-                if up:
-                    password = airflow.client.password
-                    console.print(f"Airflow runs at {airflow.url}, user admin, password {password}. Ctrl-C stops it.")
-                    signal.pause()
-        except KeyboardInterrupt:
-            console.print("stopped")
-            if not up:
-                raise SystemExit(130) from None
-        except AirflowFailedError as error:
-            console.print(str(error), markup=False, style="red")
-            raise SystemExit(1) from None
-    if done and not up:
-        _show(session, root, None, started)
+    try:
+        if not done or up:
+            _with_airflow(LocalAirflow(home / "airflow", session.store.root, DAGS), session, run=not done, stay=up)
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        if not (up and session.store.ref("published").head()):
+            raise SystemExit(INTERRUPTED) from None
+    except AirflowFailedError as error:
+        console.print(str(error), markup=False, style="red")
+        raise SystemExit(1) from None
+    else:
+        _show(session)
+        console.print(f"[green]Done in {time.monotonic() - started:.0f} s.[/]")
+
+
+def _with_airflow(airflow: LocalAirflow, session: Session, *, run: bool, stay: bool) -> None:
+    console.print("Starting Airflow (SQLite, LocalExecutor, loopback only)")
+    with airflow:
+        # While it comes up.
+        if run and not session.store.ref_names("raw/saves"):
+            console.print("Ingesting a year of Complete Journey shop data (baskets are boards, products are items)")
+            for table in ingest_demo(session).tables:
+                console.print(f"  {table.table}: {table.num_rows:,} rows, {table.first_day} to {table.last_day}")
+        airflow.wait_until_up()
+        if run:
+            _run(airflow, session)
+        if stay:
+            if run:
+                _show(session)
+            password = airflow.client.password
+            console.print(f"Airflow runs at {airflow.url}, user admin, password {password}. Ctrl-C stops it.")
+            while True:
+                signal.pause()
 
 
 def _run(airflow: LocalAirflow, session: Session) -> None:
@@ -74,8 +84,10 @@ def _run(airflow: LocalAirflow, session: Session) -> None:
     table = Table("DAG", "day", "task", "state", "seconds", title="What Airflow ran")
     for dag, day in runs:
         console.print(f"[bold]{dag}[/] for {day}")
+        began = time.monotonic()
         for task in airflow.client.run(dag, day, on_task=_progress):
-            table.add_row(dag, day, task["name"], task["state"], f"{task['seconds']:.1f}")
+            table.add_row("", "", task["name"], task["state"], f"{task['seconds']:.1f}")
+        table.add_row(dag, day, "all", "success", f"{time.monotonic() - began:.1f}", style="bold", end_section=True)
     console.print(table)
 
 
@@ -83,23 +95,22 @@ def _progress(task: str, state: str, seconds: float) -> None:
     console.print(f"  {task}: {state} in {seconds:.1f} s")
 
 
-def _show(session: Session, root: str, airflow: LocalAirflow | None, started: float) -> None:
+def _show(session: Session) -> None:
     console.print(evaluation_table(metrics_of_day(session, DAY)))
-    recommender = Recommender(root)
-    for words in QUERIES:
-        found = recommender.search(words, 200)
-        if found:
+    with Recommender(session.store.root) as recommender:
+        for words in QUERIES:
+            found = recommender.search(words, 200)
+            if not found:
+                continue
             query = recommender.most_popular([each.item_id for each in found])
             table = Table("item", "title", "category", "score", title=f"Like {query.title}", title_justify="left")
             for each in recommender.similar(query.item_id, 5):
                 table.add_row(str(each.item_id), each.title, each.category, f"{each.score:.3f}")
             console.print(table)
-    site = Path(root) / "_site"
+    site = Path(session.store.root) / "_site"
     console.print(f"Report:     {site}/reports/{DAY}/index.html")
     console.print(f"Data Docs:  {site}/data_docs/{DAY}/index.html")
-    if airflow is not None:
-        console.print(f"Airflow UI: {airflow.url} until this ends; `make demo-up` starts it again and keeps it running")
-    console.print(f"[green]Done in {time.monotonic() - started:.0f} s.[/]")
+    console.print("Airflow UI: `make demo-up` starts it again and keeps it running")
 
 
 if __name__ == "__main__":

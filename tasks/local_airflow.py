@@ -15,7 +15,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -30,7 +31,7 @@ PATIENCE_SECONDS = 10.0
 
 
 class LocalAirflow:
-    """A context manager around ``airflow api-server``, ``scheduler`` and ``dag-processor``, with pools made.
+    """A context manager that starts ``airflow api-server``, ``scheduler`` and ``dag-processor``, and ends them.
 
     Args:
         home: Folder for Airflow's database, logs and password.
@@ -91,11 +92,6 @@ class LocalAirflow:
             self._migrate()
             for name in PROCESSES:
                 self._start(name)
-            self._wait_until_up()
-            for pool, meaning in POOLS.items():
-                made = self.client.request("POST", "/pools", {"name": pool, "slots": 1, "description": meaning})
-                if made.status_code not in (201, 409):
-                    raise AirflowFailedError(f"pool {pool}: {made.status_code} {made.text[:500]}")
         except BaseException:
             self.stop()
             raise
@@ -106,21 +102,43 @@ class LocalAirflow:
     ) -> None:
         self.stop()
 
+    def wait_until_up(self, timeout_seconds: float = 180) -> None:
+        """Wait until scheduler and DAG processor are healthy, and make the pools.
+
+        Raises:
+            AirflowFailedError: One of the processes ended, or the time is over.
+        """
+        until = time.monotonic() + timeout_seconds
+        while time.monotonic() < until:
+            for name, process in zip(PROCESSES, self._processes, strict=True):
+                if process.poll() is not None:
+                    tail = (self.home / f"{name}.log").read_text(errors="replace")[-2000:]
+                    raise AirflowFailedError(f"airflow {name} ended with code {process.returncode}:\n{tail}")
+            try:
+                health = httpx.get(f"{self.url}/api/v2/monitor/health", timeout=5).json()
+                if health["scheduler"]["status"] == "healthy" and health["dag_processor"]["status"] == "healthy":
+                    return self._make_pools()
+            except (httpx.HTTPError, KeyError, ValueError):
+                pass
+            time.sleep(0.5)
+        raise AirflowFailedError(f"Airflow was not healthy after {timeout_seconds:.0f} s; see {self.home}/*.log")
+
+    def _make_pools(self) -> None:
+        for pool, meaning in POOLS.items():
+            made = self.client.request("POST", "/pools", {"name": pool, "slots": 1, "description": meaning})
+            if made.status_code not in (201, 409):
+                raise AirflowFailedError(f"pool {pool}: {made.status_code} {made.text[:500]}")
+
     def stop(self) -> None:
         """End the three processes and all that they started: SIGTERM, after ten seconds SIGKILL."""
-        # A second Ctrl-C must not leave half of them behind.
-        ignored = [(number, signal.signal(number, signal.SIG_IGN)) for number in (signal.SIGINT, signal.SIGTERM)]
-        try:
+        with _undisturbed():
             self._end_sessions()
             for process in self._processes:
                 process.wait()
             self._processes = []
-        finally:
-            for number, handler in ignored:
-                signal.signal(number, handler)
 
     def _start(self, name: str) -> None:
-        with (self.home / f"{name}.log").open("ab") as log:
+        with (self.home / f"{name}.log").open("ab") as log, _undisturbed():
             process = subprocess.Popen(
                 [sys.executable, "-m", "airflow", name],
                 env=self.environment,
@@ -129,9 +147,9 @@ class LocalAirflow:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        self._processes.append(process)
-        sessions = {str(each.pid): psutil.Process(each.pid).create_time() for each in self._processes}
-        self._sessions.write_text(json.dumps(sessions))
+            self._processes.append(process)
+            sessions = {str(each.pid): psutil.Process(each.pid).create_time() for each in self._processes}
+            self._sessions.write_text(json.dumps(sessions))
 
     def _end_sessions(self) -> None:
         """End every process of the recorded sessions; none is recorded after the first start."""
@@ -161,21 +179,20 @@ class LocalAirflow:
         if made.returncode != 0:
             raise AirflowFailedError(f"airflow db migrate failed:\n{(made.stdout + made.stderr)[-2000:]}")
 
-    def _wait_until_up(self, timeout_seconds: float = 180) -> None:
-        until = time.monotonic() + timeout_seconds
-        while time.monotonic() < until:
-            for name, process in zip(PROCESSES, self._processes, strict=True):
-                if process.poll() is not None:
-                    tail = (self.home / f"{name}.log").read_text(errors="replace")[-2000:]
-                    raise AirflowFailedError(f"airflow {name} ended with code {process.returncode}:\n{tail}")
-            try:
-                health = httpx.get(f"{self.url}/api/v2/monitor/health", timeout=5).json()
-                if health["scheduler"]["status"] == "healthy" and health["dag_processor"]["status"] == "healthy":
-                    return
-            except (httpx.HTTPError, KeyError, ValueError):
-                pass
-            time.sleep(0.5)
-        raise AirflowFailedError(f"Airflow was not healthy after {timeout_seconds:.0f} s; see {self.home}/*.log")
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back until the end of the block, so that no process is started and then forgotten."""
+    caught: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda number, frame: caught.append(number)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+    if caught:
+        raise KeyboardInterrupt
 
 
 def _members(sessions: Mapping[int, float]) -> list[psutil.Process]:

@@ -79,6 +79,7 @@ def airflow(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         folder / "home", str(folder / "store"), PROJECT / "dags", cron="0 0 * * *", environment=environment
     )
     with local:
+        local.wait_until_up()
         # A consumer must be on before its producer: events of partitions are not kept for a paused DAG.
         for dag in ("pinsage_publish", "pinsage_train", "pinsage_prepare"):
             local.client.unpause(dag)

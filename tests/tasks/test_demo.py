@@ -1,0 +1,109 @@
+"""The demo's Airflow with real processes: however it is stopped, nothing that it started stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pinsage.store import Store
+from tasks.demo import DAY, INTERRUPTED
+
+
+@contextmanager
+def demo(home: Path) -> Iterator[subprocess.Popen[str]]:
+    """``make demo-up`` in a terminal of its own."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tasks.demo", "--home", str(home), "--up"],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "200"},
+    ) as process:
+        yield process
+
+
+def started(home: Path) -> list[int]:
+    """The leaders of the sessions that the demo started and has not ended."""
+    recorded = home / "airflow" / "processes.json"
+    return [int(pid) for pid in json.loads(recorded.read_text())] if recorded.exists() else []
+
+
+def living(sessions: list[int]) -> list[int]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) in sessions and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+        except (ProcessLookupError, psutil.NoSuchProcess):
+            continue
+    return found
+
+
+def wait_for(process: subprocess.Popen[str], words: str) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if words in line:
+            return
+    raise AssertionError(f"the demo ended with {process.wait()} before it said {words!r}")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home in which the demo's day is published already, so that only Airflow is started."""
+    store = Store.open(tmp_path / "store")
+    with store.write("index", partition=DAY, inputs=[], config={}, code_version=1) as out:
+        out.write_json("sidecar", {})
+    store.ref("published").append(out.version.uri)
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_nothing_stays_however_the_demo_is_stopped(home: Path) -> None:
+    with demo(home) as killed:
+        wait_for(killed, "Ctrl-C stops it")
+        left = started(home)
+        assert len(left) == 3
+        killed.kill()
+    assert len(living(left)) > 3, "a killed demo can end nothing: servers and workers live"
+
+    # The next start ends what the killed one left; Ctrl-C comes while it starts, to it alone.
+    with demo(home) as early:
+        wait_for(early, "Starting Airflow")
+        while not set(started(home)) - set(left):
+            assert early.poll() is None
+            time.sleep(0.05)
+        assert living(left) == []
+        again = started(home)
+        early.send_signal(signal.SIGINT)
+    assert early.returncode == 0
+    assert living(again) == []
+
+    # In a terminal, Ctrl-C reaches the whole group.
+    with demo(home) as last:
+        wait_for(last, "Ctrl-C stops it")
+        leaders = started(home)
+        os.killpg(last.pid, signal.SIGINT)
+    assert last.returncode == 0
+    assert living(leaders) == []
+    assert started(home) == []
+
+
+@pytest.mark.slow
+def test_a_stopped_demo_that_was_not_done_says_so_by_its_exit_code(tmp_path: Path) -> None:
+    with demo(tmp_path) as process:
+        wait_for(process, "Ingesting a year")
+        leaders = started(tmp_path)
+        process.send_signal(signal.SIGTERM)
+    assert process.returncode == INTERRUPTED
+    assert len(leaders) == 3
+    assert living(leaders) == []
