@@ -6,6 +6,7 @@ data end there.
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -44,12 +45,17 @@ DEADLINE_SECONDS = 60
 
 
 class Told(BaseHTTPRequestHandler):
-    """A webhook that keeps what it is told."""
+    """A webhook and an OpenTelemetry collector that keep what they are told."""
 
     texts: list[str] = []
+    metrics: list[bytes] = []
 
     def do_POST(self) -> None:
-        Told.texts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/v1/metrics":
+            Told.metrics.append(gzip.decompress(body) if self.headers["Content-Encoding"] == "gzip" else body)
+        else:
+            Told.texts.append(json.loads(body)["text"])
         self.send_response(200)
         self.end_headers()
 
@@ -69,10 +75,15 @@ def airflow(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     ingest(str(folder / "store"), source)
     webhook = ThreadingHTTPServer(("127.0.0.1", 0), Told)
     threading.Thread(target=webhook.serve_forever, daemon=True).start()
+    collector = f"http://127.0.0.1:{webhook.server_address[1]}"
     environment = {
         **{f"PINSAGE_{name.replace('.', '__').upper()}": value for name, value in SETTINGS.items()},
         "PINSAGE_APPROVAL": "1",
-        "PINSAGE_ALERT_URL": f"http://127.0.0.1:{webhook.server_address[1]}/",
+        "PINSAGE_ALERT_URL": f"{collector}/",
+        "AIRFLOW__METRICS__OTEL_ON": "True",
+        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{collector}/v1/metrics",
+        "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "http/protobuf",
+        "OTEL_METRIC_EXPORT_INTERVAL": "5000",
         "PINSAGE_DEADLINE_HOURS": str(DEADLINE_SECONDS / 3600),
     }
     local = LocalAirflow(
@@ -237,3 +248,8 @@ def test_a_killed_training_resumes_to_the_same_weights(airflow: LocalAirflow, st
 
 def test_a_run_that_is_not_done_in_time_is_told_of(airflow: LocalAirflow) -> None:
     until(lambda: [text for text in Told.texts if "pinsage_prepare is late" in text and "failed" in text])
+
+
+def test_metrics_flow_to_a_collector(airflow: LocalAirflow) -> None:
+    for name in (b"airflow.scheduler_heartbeat", b"airflow.task.duration", b"pinsage_prepare"):
+        until(lambda name=name: any(name in each for each in Told.metrics))
