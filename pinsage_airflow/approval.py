@@ -32,7 +32,8 @@ class PromotionApproval(ApprovalOperator):
     template_fields = (*ApprovalOperator.template_fields, "evaluation")
 
     def __init__(self, *, evaluation: Any, days_after_key: int = 0, **arguments: Any) -> None:
-        super().__init__(subject="Make this model the champion?", **arguments)
+        # A person may take a week: the default timeout would be taken for that of the answer.
+        super().__init__(subject="Make this model the champion?", execution_timeout=None, **arguments)
         self.evaluation = evaluation
         self.days_after_key = days_after_key
 

@@ -31,11 +31,11 @@ def _rules() -> list[RetryRule]:
     # Made when a task failed, not when a DAG file is parsed: the store imports pyarrow.
     from obstore.exceptions import BaseError
 
-    from pinsage.store import ReferenceMovedError, StoreError
+    from pinsage.store.errors import ReferenceMovedError, StorageError, StoreError
 
     return [
         RetryRule(ReferenceMovedError, RetryAction.RETRY, reason="another run moved the reference first"),
-        RetryRule([OSError, BaseError], RetryAction.RETRY, reason="storage or network"),
+        RetryRule([OSError, StorageError, BaseError], RetryAction.RETRY, reason="storage or network"),
         RetryRule(
             [StoreError, ValueError, LookupError, TypeError],
             RetryAction.FAIL,

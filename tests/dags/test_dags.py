@@ -20,13 +20,32 @@ PARSE = """
 import json, sys
 from airflow.dag_processing.dagbag import DagBag
 bag = DagBag(sys.argv[1])
-print(json.dumps({
+def decide(error, attempt):
+    decision = bag.dags["pinsage_train"].tasks[0].retry_policy.evaluate(error, attempt, 3)
+    delay = decision.retry_delay
+    return [decision.action.value, delay and delay.total_seconds()]
+answer = {
     "errors": {str(key): str(value) for key, value in bag.import_errors.items()},
     "edges": {name: sorted([up, down] for up, task in dag.task_dict.items() for down in task.downstream_task_ids)
               for name, dag in bag.dags.items()},
     "params": {name: sorted(dag.params) for name, dag in bag.dags.items()},
+    "tasks": {name: {task.task_id: {
+        "pool": task.pool, "owner": task.owner, "retries": type(task.retry_policy).__name__,
+        "seconds": task.execution_timeout and task.execution_timeout.total_seconds(),
+        "links": [link.name for link in task.operator_extra_links],
+    } for task in dag.tasks} for name, dag in bag.dags.items()},
+    "deadlines": {name: dag.deadline is not None for name, dag in bag.dags.items()},
     "heavy": [name for name in ("torch", "dask", "numba", "great_expectations", "pyarrow") if name in sys.modules],
-}))
+}
+from obstore.exceptions import GenericError
+from pinsage.config import ConfigError
+from pinsage.store.errors import DamagedVersionError, ReferenceMovedError, StorageError
+from tasks.prepared import NotPreparedError
+answer["decisions"] = {type(error).__name__: [decide(error, 1), decide(error, 3)] for error in (
+    ConnectionResetError(), OSError(28, "no space"), GenericError("503"), StorageError(), ReferenceMovedError(),
+    ConfigError(), NotPreparedError(), DamagedVersionError(), TypeError(), RuntimeError(),
+)}
+print(json.dumps(answer))
 """
 
 
@@ -38,7 +57,15 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict:
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"},
+        env={
+            **os.environ,
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "PINSAGE_GPU_POOL": "gpu",
+            "PINSAGE_DASK_POOL": "dask",
+            "PINSAGE_DEADLINE_HOURS": "6",
+            "PINSAGE_TENSORBOARD_URL": "http://127.0.0.1:6006",
+        },
     )
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -77,6 +104,28 @@ def test_edges_are_those_of_the_diagram(parsed: dict) -> None:
         ["publish_index", "write_report"],
     ):
         assert edge in publish
+
+
+def test_only_what_can_end_otherwise_is_retried(parsed: dict) -> None:
+    for name in ("ConnectionResetError", "OSError", "GenericError", "StorageError", "ReferenceMovedError"):
+        assert parsed["decisions"][name] == [["retry", 10], ["retry", 40]], name
+    for name in ("ConfigError", "NotPreparedError", "DamagedVersionError", "TypeError"):
+        assert parsed["decisions"][name] == [["fail", None]] * 2, name
+    assert parsed["decisions"]["RuntimeError"] == [["default", None]] * 2
+
+
+def test_pools_timeouts_owners_and_links_of_the_tasks(parsed: dict) -> None:
+    tasks = {task: each for dag in parsed["tasks"].values() for task, each in dag.items()}
+    for task, each in tasks.items():
+        assert each["owner"] == "pinsage", task
+        assert each["retries"] == "StageRetries", task
+        assert each["seconds"] == {"train_model": 86_400, "approve_promotion": None}.get(task, 21_600), task
+    pools = {task: each["pool"] for task, each in tasks.items() if each["pool"] != "default_pool"}
+    assert pools["train_model"] == "gpu"
+    assert {pools[task] for task in ("build_graph", "sample_neighborhoods", "mine_hard_negatives")} == {"dask"}
+    links = {task: each["links"] for task, each in tasks.items() if each["links"]}
+    assert links == {"data_docs": ["Data Docs"], "write_report": ["Report"], "train_model": ["TensorBoard"]}
+    assert parsed["deadlines"] == {"pinsage_prepare": True, "pinsage_train": False, "pinsage_publish": True}
 
 
 def test_forms_hold_every_field_of_their_sections(parsed: dict) -> None:

@@ -85,6 +85,7 @@ def test_nothing_stays_however_the_demo_is_stopped(home: Path) -> None:
         assert living(left) == []
         again = started(home)
         early.send_signal(signal.SIGINT)
+        assert "Stopped." in early.communicate(timeout=60)[0]
     assert early.returncode == 0
     assert living(again) == []
 
@@ -93,6 +94,7 @@ def test_nothing_stays_however_the_demo_is_stopped(home: Path) -> None:
         wait_for(last, "Ctrl-C stops it")
         leaders = started(home)
         os.killpg(last.pid, signal.SIGINT)
+        assert "Stopped." in last.communicate(timeout=60)[0]
     assert last.returncode == 0
     assert living(leaders) == []
     assert started(home) == []
@@ -104,6 +106,7 @@ def test_a_stopped_demo_that_was_not_done_says_so_by_its_exit_code(tmp_path: Pat
         wait_for(process, "Ingesting a year")
         leaders = started(tmp_path)
         process.send_signal(signal.SIGTERM)
+        assert "Stopped." in process.communicate(timeout=60)[0]
     assert process.returncode == INTERRUPTED
     assert len(leaders) == 3
     assert living(leaders) == []
