@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import structlog
 
 from pinsage.stable_hash import combine, hash_ids, uniform
+from pinsage.store.names import split_uri
 from schemas.columns import CATEGORICAL, NUMERIC, SPLITS, TIME, VECTOR, id_type
 from tasks import ingest_columns as columns
 from tasks.days import check_day
@@ -155,9 +156,14 @@ def _id_kinds(session: Session, sources: list[_Source], mapping: IngestMapping) 
 
 
 def _stored_kind(session: Session, table: str, kind: str) -> str | None:
-    days = session.store.ref_names(f"raw/{table}")
-    version = session.store.referenced(f"raw/{table}/{days[-1]}") if days else None
-    return None if version is None else str(version.facts["id_type" if kind == "item_id" else "board_id_type"])
+    store = session.store
+    for day in reversed(store.ref_names(f"raw/{table}")):
+        head = store.ref(f"raw/{table}/{day}").head()
+        # A damaged delivery that was dropped is pointed to until it is delivered again.
+        version = None if head is None else store.find(*split_uri(head.uri))
+        if version is not None:
+            return str(version.facts["id_type" if kind == "item_id" else "board_id_type"])
+    return None
 
 
 def _default_day(session: Session, source: _Source, day: str | None, spills: dict[str, DaySpill]) -> str | None:

@@ -18,11 +18,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, GenericError, PreconditionError
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    GenericError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
 from obstore.store import from_url
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from pinsage.store.errors import StorageError
+from pinsage.store.errors import StorageDeniedError, StorageError
 from pinsage.store.failpoints import failpoint
 from pinsage.store.objects import STAGED_PREFIX, ObjectInfo
 
@@ -55,7 +62,8 @@ def _patient(method: Method) -> Method:
             return repeated(self, key, *arguments)
         except (BaseError, PermissionError, _VanishedError) as error:
             reason = str(error).splitlines()[0]
-            raise StorageError(
+            denied = isinstance(error, (PermissionError, PermissionDeniedError, UnauthenticatedError))
+            raise (StorageDeniedError if denied else StorageError)(
                 f"storage {self.url}: {method.__name__} {key!r} failed: {reason}; check the bucket's name, the "
                 "credentials and the endpoint (docs/operations.md), then run again: finished chunks are kept"
             ) from None

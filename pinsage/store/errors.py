@@ -43,19 +43,27 @@ class StorageFullError(StorageError):
     """No space is left; what was finished is kept, what was half written is removed."""
 
 
+class StorageDeniedError(StorageError):
+    """The storage may be read and not be written."""
+
+
 class ReferenceMovedError(StoreError):
     """Somebody appended to a reference between reading its head and appending."""
 
 
 @contextmanager
-def full_storage_named(where: object) -> Iterator[None]:
-    """Turn the system's "no space left" (or a quota, or a limit on file sizes) into a `StorageFullError`."""
+def storage_errors_named(where: object) -> Iterator[None]:
+    """Turn the system's errors of a full disk (or quota, or limit) and of a read-only one into errors of the store."""
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        raise StorageFullError(
-            f"{where}: {error.strerror}; free space (`pinsage gc` shows what may go), then run again: finished chunks "
-            "are kept, and nothing half written can be seen"
-        ) from error
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise StorageFullError(
+                f"{where}: {error.strerror}; free space (`pinsage gc` shows what may go), then run again: finished "
+                "chunks are kept, and nothing half written can be seen"
+            ) from error
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise StorageDeniedError(
+                f"{where}: {error.strerror}; it can be read and not written: check owner, mount and rights"
+            ) from error
+        raise

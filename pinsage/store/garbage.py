@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from pinsage.store.errors import UnknownVersionError
 from pinsage.store.failpoints import failpoint
-from pinsage.store.names import split_uri
+from pinsage.store.names import check_path_name, split_uri
 from pinsage.store.objects import STAGED_PREFIX, ObjectInfo
 from pinsage.store.references import FOLDER as REFERENCES
-from pinsage.store.references import Reference
+from pinsage.store.references import parse_reference
 from pinsage.store.store import PROBES, Store
 
 # References of a log, the newest ones, whose versions are kept.
@@ -89,9 +89,19 @@ def collect_garbage(store: Store, plan: GarbagePlan, *, grace_seconds: float = 8
 def drop_version(store: Store, uri: str) -> None:
     """Forget one version, commit first, so that its stage runs again; for damaged versions.
 
+    Args:
+        store: Where it lies.
+        uri: Of the version; or the key of a damaged reference, ``_refs/<name>/<number>.json``.
+
     Raises:
         UnknownVersionError: There is no such commit.
     """
+    if uri.startswith(f"{REFERENCES}/"):
+        check_path_name(uri.removeprefix(f"{REFERENCES}/"), "reference")
+        if store.objects.size(uri) is None:
+            raise UnknownVersionError(f"reference {uri} is not in {store.root}; there is nothing to drop")
+        store.objects.delete(uri)
+        return
     dataset, partition, fingerprint = split_uri(uri)
     folder = f"{dataset}/{partition}"
     commit = f"{folder}/_commits/{fingerprint}.json"
@@ -113,7 +123,7 @@ def _roots(store: Store, objects: list[ObjectInfo]) -> set[str]:
         for key in sorted(keys)[-KEPT_HISTORY:]:
             data = store.objects.get(key)
             if data is not None:
-                roots.add(Reference.model_validate_json(data).uri)
+                roots.add(parse_reference(data, key).uri)
     return roots
 
 

@@ -5,6 +5,7 @@ A manifest is written once, last, under its fingerprint; writing it is the commi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -94,6 +95,11 @@ class Manifest(BaseModel):
             entry.check_place(f"{self.dataset}/{self.partition}/data/{self.fingerprint}")
         return self
 
+    def is_consistent(self) -> bool:
+        """Whether the fingerprint and the content digest are those of what the manifest holds."""
+        made_from = fingerprint_of(self.dataset, self.partition, self.code_version, self.inputs, self.config)
+        return self.fingerprint == made_from and self.content_digest == content_digest_of(self.files, self.facts)
+
 
 def chunk_name(name: str, rows: range) -> str:
     """Name the chunk of array ``name`` that holds ``rows``; two chunk sizes never share a name."""
@@ -115,7 +121,7 @@ def fingerprint_of(
     return digest_of(origin)[:32]
 
 
-def content_digest_of(files: list[FileEntry], facts: dict[str, Any]) -> str:
+def content_digest_of(files: Sequence[FileEntry], facts: dict[str, Any]) -> str:
     """Digest what the files hold, whatever the chunks; ``files`` are sorted by name and first row."""
     contents: dict[str, dict[str, Any]] = {}
     for entry in files:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from pinsage.store.errors import InvalidNameError, full_storage_named
+from pinsage.store.errors import InvalidNameError, storage_errors_named
 from pinsage.store.failpoints import failpoint
 
 
@@ -101,7 +101,7 @@ class LocalObjects:
     def put_if_absent(self, key: str, data: bytes) -> bytes:
         """See `Objects.put_if_absent`; the protocol is in the module's docstring."""
         failpoint("put.before")
-        with full_storage_named(f"{self.url}/{key}"):
+        with storage_errors_named(f"{self.url}/{key}"):
             staged = self.staging_path(key)
             try:
                 staged.write_bytes(data)
@@ -122,14 +122,14 @@ class LocalObjects:
 
     def put_path(self, key: str, staged: Path) -> None:
         """Link the staged file to its key."""
-        with full_storage_named(f"{self.url}/{key}"):
+        with storage_errors_named(f"{self.url}/{key}"):
             linked = self._link(staged, self._path(key))
         if not linked:
             raise FileExistsError(f"{key} exists already; data keys are unique to an attempt")
 
     def replace(self, key: str, data: bytes) -> None:
         """See `Objects.replace`; a reader sees the old bytes or the new ones."""
-        with full_storage_named(f"{self.url}/{key}"):
+        with storage_errors_named(f"{self.url}/{key}"):
             staged = self.staging_path(key)
             try:
                 staged.write_bytes(data)

@@ -58,10 +58,7 @@ class ReferenceLog:
         data = self._objects.get(self._key(number))
         if data is None:
             raise DamagedVersionError(f"reference {self.name} has no number {number}")
-        try:
-            return Reference.model_validate_json(data)
-        except ValueError as error:
-            raise DamagedVersionError(f"reference {self._key(number)} is unreadable: {error}") from None
+        return parse_reference(data, self._key(number))
 
     def history(self) -> list[Reference]:
         """Return all references, oldest first."""
@@ -117,3 +114,24 @@ class ReferenceLog:
 
     def _key(self, number: int) -> str:
         return f"{FOLDER}/{self.name}/{number:012d}.json"
+
+
+def parse_reference(data: bytes, key: str) -> Reference:
+    """Read the reference that lies under ``key``.
+
+    Raises:
+        DamagedVersionError: It is unreadable, or of another key.
+    """
+    try:
+        reference = Reference.model_validate_json(data)
+        split_uri(reference.uri)
+        expected = f"{FOLDER}/{reference.name}/{reference.number:012d}.json"
+        fault = None if key == expected else f"it says that it is {expected}"
+    except ValueError as error:
+        fault = str(error)
+    if fault is not None:
+        raise DamagedVersionError(
+            f"reference {key} is damaged: {fault}; drop it (`pinsage drop {key} --root ROOT`): the one before it is "
+            "then in force, and running the stage (or the ingestion) again appends it anew"
+        )
+    return reference

@@ -16,13 +16,20 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from pinsage.store.digests import canonical_json, plain
-from pinsage.store.errors import StoreError, UnknownVersionError, UnsafeStoreError
+from pinsage.store.errors import (
+    StorageDeniedError,
+    StorageFullError,
+    StoreError,
+    UnknownVersionError,
+    UnsafeStoreError,
+)
 from pinsage.store.manifest import Input, Manifest, fingerprint_of
 from pinsage.store.names import check_name, check_page_path, check_path_name, split_uri
 from pinsage.store.objects import LocalObjects, Objects
@@ -52,6 +59,8 @@ class Store:
     def open(cls, root: str | Path) -> Store:
         """Open a local folder (made when missing), ``s3://bucket/prefix`` or ``gs://bucket/prefix``.
 
+        A storage that is full, or may only be read, is opened too: it can be read, and `gc` can make room.
+
         Raises:
             UnsafeStoreError: The storage ignores conditional puts.
             StoreError: The URL has an unknown scheme.
@@ -69,7 +78,8 @@ class Store:
             objects = BucketObjects(text, cache / "staging")
         else:
             raise StoreError(f"store root {text!r}: expected a local folder, s3://bucket/prefix or gs://bucket/prefix")
-        probe_conditional_put(objects)
+        with suppress(StorageFullError, StorageDeniedError):
+            probe_conditional_put(objects)
         return cls(objects, cache)
 
     @property

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pinsage.store.digests import digest_of, file_digest
-from pinsage.store.errors import DamagedVersionError, full_storage_named
+from pinsage.store.errors import DamagedVersionError, storage_errors_named
 from pinsage.store.manifest import FileEntry, Input, Manifest
 from pinsage.store.objects import STAGED_PREFIX
 
@@ -212,7 +212,7 @@ class Version:
     @contextmanager
     def _staged(self, target: Path) -> Iterator[Path]:
         """A path beside ``target`` to write it at before it is moved; gone afterwards."""
-        with full_storage_named(target):
+        with storage_errors_named(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             staged = target.with_name(f"{STAGED_PREFIX}{secrets.token_hex(8)}")
             try:
@@ -288,4 +288,9 @@ def parse_manifest(data: bytes, uri: str) -> Manifest:
         ) from None
     if manifest.uri != uri:
         raise DamagedVersionError(f"version {uri}: its commit names another version, {manifest.uri}")
+    if not manifest.is_consistent():
+        raise DamagedVersionError(
+            f"version {uri}: its commit holds other files, facts, inputs or settings than its digests say; drop it "
+            f"(`pinsage drop {uri} --root ROOT`) and run its stage again"
+        )
     return manifest

@@ -35,7 +35,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
 from pinsage.store.digests import BLOCK_ROWS, block_digests, canonical_json, file_digest, plain, whole_blocks
-from pinsage.store.errors import DamagedVersionError, IncompleteVersionError, NondeterminismError, full_storage_named
+from pinsage.store.errors import DamagedVersionError, IncompleteVersionError, NondeterminismError, storage_errors_named
 from pinsage.store.failpoints import failpoint
 from pinsage.store.manifest import FileEntry, FileKind, Input, Manifest, chunk_name, content_digest_of
 from pinsage.store.names import check_name
@@ -283,7 +283,7 @@ class Writer:
         if self.is_committed:
             raise RuntimeError(f"{self.uri} is committed; check is_committed before writing")
         key = f"{self._data_folder}/{chunk}-{self._attempt}{suffix}"
-        with full_storage_named(f"{self.uri} {chunk}"):
+        with storage_errors_named(f"{self.uri} {chunk}"):
             staged = self._objects.staging_path(key)
             try:
                 yield key, staged

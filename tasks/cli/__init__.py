@@ -27,7 +27,7 @@ def main() -> None:
         ValueError,
         LookupError,
         RuntimeError,
-        FileNotFoundError,
+        OSError,
     ) as error:
         errors.print(f"[bold red]error[/] {type(error).__name__}:", end=" ")
         errors.print(str(error.args[0] if isinstance(error, KeyError) and error.args else error), markup=False)

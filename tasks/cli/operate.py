@@ -47,11 +47,11 @@ def gc(
 
 @app.command()
 def drop(
-    uri: Annotated[str, typer.Argument(help="<dataset>/<partition>/<fingerprint> of a damaged version.")],
+    uri: Annotated[str, typer.Argument(help="<dataset>/<partition>/<fingerprint>, or the key of a reference.")],
     root: Root,
     as_json: Json = False,
 ) -> None:
-    """Forget one damaged version, so that its stage runs again; roll back first if it is published."""
+    """Forget one damaged version or reference, so that its stage runs again; roll back first if it is published."""
     from pinsage.store.garbage import drop_version
 
     drop_version(open_session(root, []).store, uri)
