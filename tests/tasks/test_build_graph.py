@@ -177,6 +177,66 @@ def test_saves_of_unknown_items_are_refused(memory_folder: Path) -> None:
         graph_of(memory_folder / "day", planted, last=2)
 
 
+def test_pruning_judges_boards_and_then_items_whatever_the_chunks(memory_folder: Path) -> None:
+    planted = random_days()
+    plain = open_graph(graph_of(memory_folder / "plain", planted))
+    rules = {
+        "graph__min_board_items": 3,
+        "graph__max_board_items": 30,
+        "graph__degree_cap": 6,
+        "graph__degree_floor": 2,
+    }
+    made = graph_of(memory_folder / "whole", planted, **rules)
+    for chunk in (50, 700):
+        name, parts = str(chunk), {"resources__saves_per_chunk": chunk, "resources__workers": 1}
+        assert graph_of(memory_folder / name, planted, **rules, **parts).content_digest == made.content_digest
+    graph = open_graph(made)
+    assert (graph.num_items, graph.num_boards) == (plain.num_items, plain.num_boards)
+    sizes = np.diff(plain.board_offsets)
+    in_range = (sizes >= 3) & (sizes <= 30)
+    of_item = np.repeat(np.arange(plain.num_items), plain.item_degrees())
+    left = np.bincount(of_item[in_range[plain.item_boards]], minlength=plain.num_items)
+    np.testing.assert_array_equal(graph.item_degrees(), np.minimum(left, 6))
+    assert not np.diff(graph.board_offsets)[~in_range].any()
+    pruned = made.json("statistics")["pruned"]
+    assert set(pruned) == {"board_sizes", "degree_limits"}
+    assert [sum(classes) for classes in zip(*pruned["board_sizes"].values(), strict=True)] == [
+        plain.num_edges,
+        int(left.sum()),
+    ]
+    assert [sum(classes) for classes in zip(*pruned["degree_limits"].values(), strict=True)] == [
+        int(left.sum()),
+        graph.num_edges,
+    ]
+    one_rule = graph_of(memory_folder / "boards", planted, graph__min_board_items=3, graph__max_board_items=30)
+    np.testing.assert_array_equal(open_graph(one_rule).item_degrees(), left)
+
+
+def test_edges_weigh_by_the_age_of_their_newest_save(memory_folder: Path) -> None:
+    planted = random_days()
+    plain = graph_of(memory_folder / "plain", planted)
+    assert not [name for name in plain.names() if name.endswith("weights")]
+    made = graph_of(memory_folder / "whole", planted, graph__recency_half_life_days=2)
+    parts = {"resources__saves_per_chunk": 70, "resources__workers": 1}
+    other = graph_of(memory_folder / "parts", planted, graph__recency_half_life_days=2, **parts)
+    assert other.content_digest == made.content_digest
+    item_rows, board_rows, _ = edges_by_row(*planted)
+    newest = {
+        (item_rows[item], board_rows[board]): 0.5 ** ((len(DAYS) - 1 - number) / 2)
+        for number, day in enumerate(planted[1])
+        for board, item in day
+    }
+    graph = open_graph(made)
+    items = np.repeat(np.arange(graph.num_items), graph.item_degrees())
+    boards = np.repeat(np.arange(graph.num_boards), np.diff(graph.board_offsets))
+    for weights, edges in (
+        ("item_edge_weights", zip(items.tolist(), graph.item_boards.tolist(), strict=True)),
+        ("board_edge_weights", zip(graph.board_items.tolist(), boards.tolist(), strict=True)),
+    ):
+        assert made.array(weights).dtype == np.float32
+        np.testing.assert_allclose(made.array(weights), [newest[edge] for edge in edges], rtol=1e-6)
+
+
 @pytest.mark.parametrize("failpoint", ["spill.before_facts:30", "chunk.after_data:2"])
 def test_killed_stage_goes_on_from_its_finished_chunks(memory_folder: Path, failpoint: str) -> None:
     planted = random_days()
