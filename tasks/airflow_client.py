@@ -88,7 +88,7 @@ class AirflowClient:
         Args:
             dag: Its id.
             run: Its run's id.
-            on_task: Called with name, state and seconds when a task ends.
+            on_task: Called with name (that of a mapped task with what it is for), state and seconds when a task ends.
             timeout_seconds: Then it fails.
 
         Returns:
@@ -119,7 +119,7 @@ class AirflowClient:
         found = self.call("GET", f"/dags/{dag}/dagRuns/{run}/taskInstances?limit=500")["task_instances"]
         return [
             {
-                "name": each["task_id"] + (f" [{each['map_index']}]" if each["map_index"] >= 0 else ""),
+                "name": each["task_id"] + _mapped(each),
                 "task_id": each["task_id"],
                 "state": each["state"],
                 "seconds": float(each["duration"] or 0.0),
@@ -175,3 +175,9 @@ class AirflowClient:
             )
             lines += logs[-1].read_text(errors="replace").splitlines()[-15:] if logs else ["  (no log)"]
         return "\n".join(lines)
+
+
+def _mapped(instance: dict[str, Any]) -> str:
+    if instance["map_index"] < 0:
+        return ""
+    return f" [{instance['rendered_map_index'] or instance['map_index']}]"
