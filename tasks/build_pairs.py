@@ -47,20 +47,20 @@ def build_pairs(session: Session, day: str, as_of: Prepared) -> Version:
         timed = bool(as_of.catalog.facts["timed"])
         first = add_days(as_of.day, 1 - config.window_days) if timed else ""
         listed = as_of.catalog.json("partitions")
-        tables = {
-            name: [store.version(uri) for uri in listed[name] if uri.split("/")[-2] >= first]
+        saves, engagements = (
+            [store.version(uri) for uri in listed[name] if uri.split("/")[-2] >= first]
             for name in ("saves", "engagements")
-        }
+        )
         if timed:
-            pairs, _, times = pairs_of(session, tables["saves"], tables["engagements"], None, vocabulary)
+            pairs, _, times = pairs_of(session, saves, engagements, None, vocabulary, chains=config.chains)
             hashes = hash_ids(vocabulary.ids)
             tuned = is_tune_pair(hashes[pairs[:, 0]], hashes[pairs[:, 1]], share=config.tune_share, seed=config.seed)
             train, tune = pairs[~tuned], pairs[tuned]
             end = np.datetime64(add_days(as_of.day, 1), "us").astype(np.int64)
             ages = ((end - times[~tuned]) / MICROSECONDS_PER_DAY).astype(np.float32)
         else:
-            train, _, _ = pairs_of(session, tables["saves"], tables["engagements"], "train", vocabulary)
-            tune, _, _ = pairs_of(session, tables["saves"], tables["engagements"], "tune", vocabulary)
+            train, _, _ = pairs_of(session, saves, engagements, "train", vocabulary, chains=config.chains)
+            tune, _, _ = pairs_of(session, saves, engagements, "tune", vocabulary, chains=1)
             ages = np.zeros(len(train), np.float32)
         if not len(train):
             raise ValueError(
@@ -103,7 +103,8 @@ def build_holdout_pairs(session: Session, day: str, as_of: Prepared) -> Version:
             return out.version
         vocabulary = item_vocabulary(as_of.graph)
         split = None if timed else "test"
-        pairs, boards, _ = pairs_of(session, tables["saves"], tables["engagements"], split, vocabulary)
+        # One chain: a board counts by the number of its saves, and pairs that it was measured on before stay the same.
+        pairs, boards, _ = pairs_of(session, tables["saves"], tables["engagements"], split, vocabulary, chains=1)
         out.write_array("pairs", pairs)
         out.write_array("boards", boards)
         unknown = int((pairs < 0).any(axis=1).sum())
@@ -123,6 +124,8 @@ def pairs_of(
     engagements: Sequence[Version],
     split: str | None,
     vocabulary: Vocabulary,
+    *,
+    chains: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pairs as rows, int32 [n, 2] (-1 = unknown item); a word for the board (or query) and the time in us of each.
 
@@ -154,9 +157,9 @@ def pairs_of(
         hash_ids(table.column("item_id")),
         times,
         seed=config.seed,
-        chains=config.chains,
+        chains=chains,
         max_gap=int(config.max_gap_days * MICROSECONDS_PER_DAY),
-        max_pairs_per_board=config.max_pairs_per_board,
+        max_pairs_per_board=config.max_pairs_per_board * chains,
     )
     pairs = np.stack([item_rows[found.query], item_rows[found.item]], axis=1)
     return pairs, combine(0, boards[found.item]), times[found.item]

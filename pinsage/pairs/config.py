@@ -16,14 +16,14 @@ class PairConfig(BaseModel, frozen=True, extra="forbid"):
         default=180, ge=1, le=3650, description="Days of pairs before and including the as-of day that are trained on."
     )
     chains: int = Field(
-        default=1,
+        default=4,
         ge=1,
         le=64,
-        description="Times that each board is walked through; only saves of equal time (a basket, untimed data) are "
-        "shuffled anew, so more than one chain means more pairs there and the same ones elsewhere.",
+        description="Times that each board is walked through for training; saves of equal time (a basket, untimed "
+        "data) are shuffled anew each time: more chains mean more pairs there, and the same ones elsewhere.",
     )
     max_pairs_per_board: int = Field(
-        default=200, ge=1, le=1_000_000, description="Pairs taken from one board at most, drawn by hash above that."
+        default=200, ge=1, le=1_000_000, description="Pairs that a chain takes from one board at most, drawn by hash."
     )
     max_gap_days: float = Field(
         default=365.0,

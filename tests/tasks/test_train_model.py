@@ -1,9 +1,13 @@
-"""The stage `train_model`: a process of its own that dies with its task and resumes to the same bytes."""
+"""The stage `train_model`: a process of its own that dies with its task and resumes to the same bytes.
+
+``PINSAGE_TRAINING_KILLS`` sets how many times one training is killed at a random moment (2).
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -26,6 +30,7 @@ from tests.pinsage.training.planted import planted_data, planted_graph
 
 PROJECT = Path(__file__).parents[2]
 DAY = "2026-03-09"
+KILLS = int(os.environ.get("PINSAGE_TRAINING_KILLS", "2"))
 SETTINGS: dict[str, Any] = {
     "model.hidden_width": 16,
     "model.width": 8,
@@ -106,7 +111,18 @@ def training_processes(root: Path) -> list[int]:
     return found
 
 
-def wait_for(condition: Any, what: str, seconds: float = 90) -> None:
+def start_training(root: Path, settings: dict[str, Any]) -> subprocess.Popen[bytes]:
+    """A process that does the stage, with the training as its child."""
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN, str(root), json.dumps(settings)],
+        cwd=PROJECT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def wait_for(condition: Any, what: str, seconds: float = 240) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"{what}: not within {seconds} seconds"
@@ -196,19 +212,45 @@ def test_failed_training_says_why(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_training_dies_with_its_task(tmp_path: Path, how: signal.Signals) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", RUN, str(tmp_path), json.dumps(LONG)],
-        cwd=PROJECT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as task:
+@pytest.mark.parametrize(("how", "num_processes"), [(signal.SIGKILL, 1), (signal.SIGTERM, 1), (signal.SIGKILL, 2)])
+def test_training_dies_with_its_task(tmp_path: Path, how: signal.Signals, num_processes: int) -> None:
+    settings = {**LONG, "resources.training_processes": num_processes}
+    with start_training(tmp_path, settings) as task:
         session = Session.open(str(tmp_path))
         wait_for(lambda: len(session.store.fingerprints(CHECKPOINTS, DAY)) > 0, "a first checkpoint")
-        assert len(training_processes(tmp_path)) == 1
+        # torchrun's own process stands beside those that it started.
+        assert len(training_processes(tmp_path)) == {1: 1, 2: 3}[num_processes]
         task.send_signal(how)
         task.wait()
     wait_for(lambda: not training_processes(tmp_path), "the end of the training process", seconds=10)
     assert session.store.partitions("model") == []
+
+
+@pytest.mark.slow
+def test_two_processes_follow_the_loss_curve_of_one(tmp_path: Path, calm: Version) -> None:
+    shared = train_planted(str(tmp_path), {**SETTINGS, "resources.training_processes": 2})
+    assert shared.uri == calm.uri, "processes are no part of a fingerprint"
+    for name in ("steps", "tune"):
+        for one, two in zip(calm.json("history")[name], shared.json("history")[name], strict=True):
+            assert two == pytest.approx(one, abs=1e-4)
+    alone, together = load_file(calm.path("weights")), load_file(shared.path("weights"))
+    for name, value in alone.items():
+        torch.testing.assert_close(together[name], value, atol=1e-3, rtol=0)
+
+
+@pytest.mark.slow
+def test_killed_again_and_again_it_ends_with_the_same_weights(tmp_path: Path) -> None:
+    settings = {**SETTINGS, "training.epochs": 60, "training.patience": 60}
+    calm = train_here(str(tmp_path / "calm"), settings)
+    root, rng = tmp_path / "killed", random.Random(5)
+    session = Session.open(str(root))
+    for _ in range(KILLS):
+        done = len(session.store.fingerprints(CHECKPOINTS, DAY))
+        with start_training(root, settings) as task:
+            wait_for(lambda at=done: len(session.store.fingerprints(CHECKPOINTS, DAY)) > at, "another checkpoint")
+            time.sleep(rng.random() / 10)
+            task.kill()
+            task.wait()
+        wait_for(lambda: not training_processes(root), "the end of the training process", seconds=10)
+    assert session.store.partitions("model") == [], "killed before it was done"
+    assert train_planted(str(root), settings).content_digest == calm.content_digest

@@ -79,6 +79,22 @@ def test_positions_point_to_the_items_drawn_and_hard_negatives_come_from_the_poo
     assert MinibatchBuilder(data, SMALL, 2).build(0).hard.shape == (SMALL.batch_pairs, 0), "none in the first epoch"
 
 
+@pytest.mark.parametrize("first_step", [0, 13])
+def test_epoch_n_has_exactly_n_minus_1_hard_negatives_from_any_step_on(first_step: int) -> None:
+    data, _ = planted_data()
+    config = SMALL.model_copy(update={"epochs": 5})
+    with_pool = set(data.hard_queries.tolist())
+    features = np.arange(data.num_items, dtype=np.float32)[:, None]
+    # A new builder, as after a resume at ``first_step``.
+    builder = MinibatchBuilder(type(data)(**{**vars(data), "features": features}), config, 1)
+    for step in range(first_step, 40):
+        batch = builder.build(step)
+        queries = batch.features[batch.query, 0].int().tolist()
+        expected = min(step // config.epoch_steps, config.max_hard_negatives)
+        counts = (batch.hard >= 0).sum(dim=1).tolist()
+        assert counts == [expected if query in with_pool else 0 for query in queries]
+
+
 def test_parts_are_the_whole_with_the_same_negatives() -> None:
     data, _ = planted_data()
     features = data.features.copy()
