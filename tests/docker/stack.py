@@ -129,7 +129,7 @@ def deployment(folder: Path) -> Iterator[Stack]:
         stack = Stack(folder, environment, files, compose_client(folder, environment))
         stack.compose("build", "init", "worker")
         try:
-            stack.compose("up", "--detach", "--no-build", "--wait", "--wait-timeout", "300")
+            stack.compose("up", "--detach", "--no-build", "--wait", "--wait-timeout", "900")
             yield stack
         finally:
             stack.compose("down", "--volumes", "--timeout", "10")
