@@ -29,11 +29,12 @@ class Stack:
     """
 
     def __init__(self, folder: Path, environment: dict[str, str], files: list[Path], client: list[str]) -> None:
-        self.port = free_port()
+        self.port, self.recommender_port = free_port(), free_port()
         self.secrets = folder / "env"
         self.secrets.touch(mode=0o600)
         self.secrets.write_text(run([str(PROJECT / "docker" / "new_env.sh")], environment))
-        self.environment = {**environment, "AIRFLOW_PORT": str(self.port), "PINSAGE_CRON": ""}
+        ports = {"AIRFLOW_PORT": str(self.port), "RECOMMENDER_PORT": str(self.recommender_port)}
+        self.environment = {**environment, **ports, "PINSAGE_CRON": ""}
         named = [argument for file in files for argument in ("--file", str(file))]
         self._compose = [*client, "--project-name", "pinsage-test", *named, "--env-file", str(self.secrets)]
 

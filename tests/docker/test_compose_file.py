@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,3 +56,12 @@ def test_dask_sees_neither_database_nor_airflow() -> None:
         assert SERVICES[name]["networks"] == ["compute"]
         assert not [key for key in SERVICES[name]["environment"] if key.startswith("AIRFLOW")]
     assert "compute" not in SERVICES["postgres"]["networks"]
+
+
+def test_the_locked_packages_hold_executor_and_login(tmp_path: Path) -> None:
+    providers = "airflow.providers"
+    modules = (f"{providers}.celery.executors.celery_executor", f"{providers}.fab.auth_manager.fab_auth_manager")
+    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path)}
+    command = [sys.executable, "-c", "import importlib, sys; [importlib.import_module(name) for name in sys.argv[1:]]"]
+    done = subprocess.run([*command, *modules], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]

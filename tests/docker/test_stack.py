@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,6 +110,12 @@ def test_a_day_goes_through(stack: Stack, source: Path, tmp_path: Path) -> None:
     answer = stack.inside("worker", "pinsage", "recommend", "item-é00007", "--root", root, "-k", "10", "--json")
     found = [int(each["item_id"].rpartition("é")[2]) % COMMUNITIES for each in json.loads(answer)]
     assert found.count(7) >= 9, "recommendations leave the item's community"
+
+
+def test_the_service_answers(stack: Stack) -> None:
+    stack.compose("--profile", "serve", "up", "--detach", "--no-build", "--wait", "--no-deps", "recommender")
+    with urllib.request.urlopen(f"http://127.0.0.1:{stack.recommender_port}/health", timeout=30) as answer:
+        assert "index/" in answer.read().decode(), "the health page names the version that answers"
 
 
 def test_its_versions_are_those_of_this_machine(stack: Stack, source: Path, tmp_path: Path) -> None:
