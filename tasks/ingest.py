@@ -167,10 +167,8 @@ def _stored_kind(session: Session, table: str, kind: str) -> str | None:
 
 
 def _default_day(session: Session, source: _Source, day: str | None, spills: dict[str, DaySpill]) -> str | None:
-    """The day of rows without a time: the given one; for items the earliest day of the saves."""
-    if source.time_column is not None:
-        return None
-    if day is not None:
+    """The day of a delivery without times, or without rows: the given one; for items the earliest day of the saves."""
+    if day is not None or source.time_column is not None:
         return day
     if source.table == "items":
         if "saves" in spills and spills["saves"].num_rows:
@@ -191,10 +189,11 @@ def _spill(
     if source.time_column is not None and source.time_column not in wanted:
         wanted.append(source.time_column)
     row = 0
-    for batch in read_batches(source.path, wanted, list(source.id_columns.values())):
+    for batch in read_batches(source.path, wanted):
         if source.time_column is None:
             times = None
-            days = np.full(batch.num_rows, (np.datetime64(str(default_day)) - np.datetime64("1970-01-01")).astype(int))
+            assert default_day is not None, "a source without times has a day"
+            days = np.full(batch.num_rows, columns.day_number(default_day))
         else:
             what = f"{source.table} {source.path}: column {source.time_column}"
             times = columns.as_times(batch.column(source.time_column), mapping.timestamp_unit, what)
@@ -208,7 +207,13 @@ def _spill(
         spill.add(_converted(source, batch, times, mapping, kinds), days)
         row += batch.num_rows
     if row == 0:
-        raise IngestError(f"{source.table} {source.path}: the file has no rows; nothing was written")
+        if default_day is None:
+            raise IngestError(
+                f"{source.table} {source.path}: no rows; nothing was written. For an empty day give --day YYYY-MM-DD"
+            )
+        none = source.schema.empty_table().select(wanted)
+        times = None if source.time_column is None else pa.chunked_array([], TIME)
+        spill.add_empty(_converted(source, none, times, mapping, kinds), columns.day_number(default_day))
 
 
 def _other_columns(source: _Source, mapping: IngestMapping) -> list[str]:
@@ -229,7 +234,11 @@ def _converted(
     mapping: IngestMapping,
     kinds: dict[str, pa.DataType],
 ) -> pa.Table:
-    made = {name: columns.as_ids(batch.column(column), kinds[name]) for name, column in source.id_columns.items()}
+    what = f"{source.table} {source.path}: column"
+    made = {
+        name: columns.as_ids(batch.column(column), kinds[name], f"{what} {column}")
+        for name, column in source.id_columns.items()
+    }
     if source.table != "items":
         made["saved_at" if source.table == "saves" else "engaged_at"] = (
             pa.nulls(batch.num_rows, TIME) if times is None else times
@@ -239,12 +248,12 @@ def _converted(
         return pa.table(made)
     for name in ("title", "text", "image_url"):
         column = _people_column(source, mapping, name)
-        made[name] = pa.nulls(batch.num_rows, pa.string()) if column is None else columns.as_text(batch.column(column))
-    what = f"items {source.path}: column"
+        given = None if column is None else columns.as_text(batch.column(column), f"{what} {column}")
+        made[name] = pa.nulls(batch.num_rows, pa.string()) if given is None else given
     for name, column in sorted(mapping.vectors.items()):
         made[VECTOR + name] = columns.as_vectors(batch.column(column), f"{what} {column}")
     for column in sorted(mapping.categorical):
-        made[CATEGORICAL + column] = columns.as_text(batch.column(column))
+        made[CATEGORICAL + column] = columns.as_text(batch.column(column), f"{what} {column}")
     for column in sorted(mapping.numeric):
         made[NUMERIC + column] = columns.as_numbers(batch.column(column), f"{what} {column}")
     return pa.table(made)

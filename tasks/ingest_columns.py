@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,7 +16,11 @@ class IngestError(ValueError):
 
 
 # Integer timestamps of the years 1973 to 5138 are unambiguous by their size: seconds, milli-, micro-, nanoseconds.
-_UNITS = ((100_000_000_000, "s"), (100_000_000_000_000, "ms"), (100_000_000_000_000_000, "us"))
+_UNITS = ((100_000_000_000, "s"), (100_000_000_000_000, "ms"), (100_000_000_000_000_000, "us"), (2**63, "ns"))
+_FIRST_YEAR, _LAST_YEAR = 1970, 2199
+_NUMBER = r"^-?\d+(\.\d*)?$"
+_NO_NUMBERS = pa.array(["na", "n/a", "#n/a", "nan", "null", "none"])
+_ZONED = r"(Z|[+-]\d\d:?\d\d)$"
 
 
 def require_columns(what: str, wanted: list[str], available: list[str]) -> None:
@@ -29,47 +34,113 @@ def require_columns(what: str, wanted: list[str], available: list[str]) -> None:
         raise IngestError(f"{what}: no column {', '.join(missing)}; its columns are: {', '.join(available)}")
 
 
-def as_ids(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    """Ids as int64 or string; dictionaries and large strings are unpacked."""
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    return column.cast(kind)
+def holds_integers(kind: pa.DataType) -> bool:
+    """Whether ids of this type are integers: also the floats and decimals that other tools make of them."""
+    whole = pa.types.is_decimal(kind) and kind.scale == 0
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or whole or pa.types.is_null(kind))
+
+
+def as_ids(column: pa.ChunkedArray, kind: pa.DataType, what: str) -> pa.ChunkedArray:
+    """Ids as int64 or string, byte by byte as they were delivered.
+
+    Args:
+        column: Integers, whole floats (as pandas makes of integers with gaps), text or bytes of text.
+        kind: int64 or string.
+        what: File and column, for messages.
+
+    Raises:
+        IngestError: The type is none of these, a number is not whole or too large, or bytes are no UTF-8.
+    """
+    column = _plain(column)
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), None, column)  # pandas writes a missing id so
+        wrong = np.array(pc.fill_null(pc.not_equal(column, pc.round(column)), False).to_numpy())
+        wrong |= np.isinf(pc.fill_null(column, 0.0).to_numpy())
+        if wrong.any():
+            row = int(np.flatnonzero(wrong)[0])
+            raise IngestError(f"{what}: row {row} is {column[row].as_py()}; expected integers or text as ids")
+    elif not (holds_integers(column.type) or _is_text(column.type) or pa.types.is_binary(column.type)):
+        raise IngestError(f"{what}: type {column.type} is no id; expected integers or text")
+    try:
+        return _checked_text(column.cast(pa.int64()).cast(kind) if holds_integers(column.type) else column.cast(kind))
+    except pa.ArrowInvalid as error:
+        raise IngestError(f"{what}: {error}; expected integers of 64 bits, or text in UTF-8, as ids") from None
 
 
 def as_times(column: pa.ChunkedArray, unit: str, what: str) -> pa.ChunkedArray:
     """Times as microseconds in UTC; times without a zone are taken as UTC.
 
     Args:
-        column: timestamps, dates, integers since 1970 or ISO 8601 text.
-        unit: of integers: auto, s, ms, us or ns.
+        column: timestamps, dates, numbers since 1970, or text: ISO 8601 or such numbers.
+        unit: of numbers: auto, s, ms, us or ns.
         what: file and column, for messages.
 
     Raises:
-        IngestError: The type is none of these, or text is no time.
+        IngestError: The type is none of these, text is no time, or the year is not one of 1970 to 2199.
     """
+    column = _plain(column)
+    if _is_text(column.type) and pc.all(pc.match_substring_regex(column, _NUMBER), min_count=0).as_py():
+        column = (
+            column.cast(pa.float64()) if pc.any(pc.match_substring(column, ".")).as_py() else column.cast(pa.int64())
+        )
     kind = column.type
-    if pa.types.is_timestamp(kind):
-        return column.cast(pa.timestamp("us", tz=kind.tz or "UTC"), safe=False).cast(TIME)
-    if pa.types.is_date(kind):
-        return column.cast(pa.timestamp("us")).cast(TIME)
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        column, kind = pc.round(column.cast(pa.float64())).cast(pa.int64()), pa.int64()
-    if pa.types.is_integer(kind):
-        values = column.cast(pa.int64())
-        largest = pc.max(pc.abs(values)).as_py() or 0
-        chosen = unit if unit != "auto" else next((name for limit, name in _UNITS if largest < limit), "ns")
-        return values.cast(pa.timestamp(chosen)).cast(pa.timestamp("us"), safe=False).cast(TIME)
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        try:
-            zoned = (
-                pa.types.is_timestamp(kind) or pc.any(pc.match_substring_regex(column, r"(Z|[+-]\d\d:?\d\d)$")).as_py()
+    try:
+        if pa.types.is_timestamp(kind):
+            times = column.cast(pa.timestamp("us", tz=kind.tz or "UTC"), safe=False).cast(TIME)
+        elif pa.types.is_date(kind):
+            times = column.cast(pa.timestamp("us")).cast(TIME)
+        elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+            times = _times_of_numbers(column, unit, what)
+        elif _is_text(kind):
+            zoned = pc.any(pc.match_substring_regex(column, _ZONED)).as_py()
+            # Nanoseconds are read and cut.
+            times = column.cast(pa.timestamp("ns", tz="UTC" if zoned else None)).cast(
+                pa.timestamp("us", "UTC"), safe=False
             )
-            return column.cast(TIME if zoned else pa.timestamp("us")).cast(TIME)
-        except pa.ArrowInvalid as error:
-            raise IngestError(f"{what}: {error}; expected ISO 8601 times such as 2026-03-01T12:30:00Z") from None
-    raise IngestError(
-        f"{what}: type {kind} is no time; expected timestamps, dates, integers since 1970 or ISO 8601 text"
-    )
+        elif pa.types.is_null(kind):
+            times = column.cast(TIME)
+        else:
+            raise IngestError(
+                f"{what}: type {kind} is no time; expected timestamps, dates, integers since 1970 or ISO 8601 text"
+            )
+    except pa.ArrowInvalid as error:
+        raise IngestError(f"{what}: {error}; expected ISO 8601 times such as 2026-03-01T12:30:00Z") from None
+    return _inside_calendar(times, what)
+
+
+def _times_of_numbers(column: pa.ChunkedArray, unit: str, what: str) -> pa.ChunkedArray:
+    if not pa.types.is_integer(column.type):
+        numbers = column.cast(pa.float64())
+        column = pc.round(pc.if_else(pc.is_finite(numbers), numbers, None))
+    values = column.cast(pa.int64())
+    if unit == "auto":
+        sizes = pc.min_max(pc.abs(values.filter(pc.not_equal(values, 0))))
+        least, most = (_unit_of(sizes[name].as_py() or 0) for name in ("min", "max"))
+        if least != most:
+            raise IngestError(
+                f"{what}: numbers from {sizes['min']} ({least}) to {sizes['max']} ({most}) have no one unit; "
+                "repair them, or state the unit (--timestamp-unit)"
+            )
+        unit = most
+    return values.cast(pa.timestamp(unit)).cast(pa.timestamp("us"), safe=unit != "ns").cast(TIME)
+
+
+def _unit_of(size: int) -> str:
+    return next(name for limit, name in _UNITS if size < limit)
+
+
+def _inside_calendar(times: pa.ChunkedArray, what: str) -> pa.ChunkedArray:
+    micros = times.cast(pa.int64())
+    first, last = (int(np.datetime64(f"{year}", "us").astype(int)) for year in (_FIRST_YEAR, _LAST_YEAR + 1))
+    outside = pc.fill_null(pc.or_(pc.less(micros, first), pc.greater_equal(micros, last)), False)
+    if pc.any(outside, min_count=0).as_py():
+        row = int(np.flatnonzero(outside.to_numpy())[0])
+        shown = np.datetime64(micros[row].as_py(), "us")
+        raise IngestError(
+            f"{what}: row {row} is {shown}, expected {_FIRST_YEAR} to {_LAST_YEAR}; repair it, or state the unit of "
+            "numbers (--timestamp-unit)"
+        )
+    return times
 
 
 def as_vectors(column: pa.ChunkedArray, what: str) -> pa.ChunkedArray:
@@ -81,27 +152,53 @@ def as_vectors(column: pa.ChunkedArray, what: str) -> pa.ChunkedArray:
     return column.cast(pa.list_(pa.float32()))
 
 
-def as_text(column: pa.ChunkedArray, separator: str = "|") -> pa.ChunkedArray:
-    """Anything as text; several values in a list are joined."""
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        column = pc.binary_join(column.cast(pa.list_(pa.string())), separator)
-    return column.cast(pa.string())
+def as_text(column: pa.ChunkedArray, what: str, separator: str = "|") -> pa.ChunkedArray:
+    """Anything as text; several values in a list are joined.
+
+    Raises:
+        IngestError: The column has no form as text, or is not UTF-8.
+    """
+    column = _plain(column)
+    try:
+        if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+            column = pc.binary_join(column.cast(pa.list_(pa.string())), separator)
+        return _checked_text(column.cast(pa.string()))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise IngestError(f"{what}: {error}; expected text in UTF-8, numbers or lists of them") from None
 
 
 def as_numbers(column: pa.ChunkedArray, what: str) -> pa.ChunkedArray:
-    """Numbers and booleans as float64.
+    """Numbers, booleans and text of numbers as float64; NA, NaN and the like are null.
 
     Raises:
         IngestError: The column holds something else.
     """
+    column = _plain(column)
+    if _is_text(column.type):
+        column = pc.if_else(pc.is_in(pc.utf8_lower(column), value_set=_NO_NUMBERS), None, column)
     try:
         kind = pa.int8() if pa.types.is_boolean(column.type) else pa.float64()
         return column.cast(kind).cast(pa.float64())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise IngestError(f"{what}: {error}; expected numbers") from None
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column without encodings that Arrow's kernels do not know everywhere."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    return column.cast(pa.string()) if pa.types.is_string_view(column.type) else column
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _checked_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column, whose text is UTF-8; Arrow takes a file's word for it."""
+    if pa.types.is_string(column.type):
+        column.validate(full=True)
+    return column
 
 
 def day_numbers(times: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -112,3 +209,8 @@ def day_numbers(times: pa.ChunkedArray) -> pa.ChunkedArray:
 def day_name(number: int) -> str:
     """``YYYY-MM-DD`` of a number of days since 1970."""
     return date.fromordinal(date(1970, 1, 1).toordinal() + number).isoformat()
+
+
+def day_number(day: str) -> int:
+    """Days since 1970 of ``YYYY-MM-DD``."""
+    return date.fromisoformat(day).toordinal() - date(1970, 1, 1).toordinal()

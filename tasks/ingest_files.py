@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,56 +13,87 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.dataset as pads
 
-from tasks.ingest_columns import IngestError
+from tasks.ingest_columns import IngestError, holds_integers
 
 BATCH_ROWS = 131_072
 _INTEGER = r"^(0|-?[1-9][0-9]{0,17})$"
+_EXPECTED = "expected Parquet or CSV in UTF-8, one file or a folder of one kind"
 
 
 def file_schema(path: Path) -> pa.Schema:
-    """The columns of a Parquet file or folder, or of a CSV file.
+    """The columns of a file or folder; those of CSV files are text, whatever stands in them.
 
     Raises:
         IngestError: There is no such file, or it can't be read as Parquet or CSV.
     """
     if not path.exists():
-        raise IngestError(f"{path}: no such file; expected a Parquet file or folder, or a CSV file")
-    try:
-        return pacsv.open_csv(path).schema if _is_csv(path) else pads.dataset(path, format="parquet").schema
-    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
-        raise IngestError(f"{path}: can't be read as {'CSV' if _is_csv(path) else 'Parquet'}: {error}") from None
+        raise IngestError(f"{path}: no such file; {_EXPECTED}")
+    return _open(path).schema
 
 
-def read_batches(path: Path, columns: list[str], ids: list[str]) -> Iterator[pa.Table]:
-    """The columns, batch by batch; id columns of CSV files as text."""
+def read_batches(path: Path, columns: list[str]) -> Iterator[pa.Table]:
+    """The columns, batch by batch, in the order of the files' names."""
+    opened = _open(path)
     try:
-        if _is_csv(path):
-            options = pacsv.ConvertOptions(
-                include_columns=columns, column_types=dict.fromkeys(ids, pa.string()), strings_can_be_null=True
-            )
-            for batch in pacsv.open_csv(path, convert_options=options):
-                yield pa.Table.from_batches([batch])
-        else:
-            for batch in pads.dataset(path, format="parquet").to_batches(columns=columns, batch_size=BATCH_ROWS):
+        for batch in opened.to_batches(columns=columns, batch_size=BATCH_ROWS):
+            if batch.num_rows:
                 yield pa.Table.from_batches([batch])
     except (pa.ArrowInvalid, OSError) as error:
-        raise IngestError(f"{path}: {error}; nothing was written") from None
+        raise IngestError(f"{path}: {error}; {_EXPECTED}; nothing was written") from None
 
 
 def ids_are_integers(path: Path, column: str) -> bool:
     """Whether every id of the column is an integer; in CSV files without leading zeros, so that text round-trips."""
-    if not _is_csv(path):
-        kind = file_schema(path).field(column).type
-        return bool(pa.types.is_integer(kind))
-    for table in read_batches(path, [column], [column]):
+    if not _is_csv(_files(path)[0]):
+        return holds_integers(file_schema(path).field(column).type)
+    for table in read_batches(path, [column]):
         matches = pc.match_substring_regex(table.column(column).drop_null(), _INTEGER)
         if not pc.all(matches, min_count=0).as_py():
             return False
     return True
 
 
-def _is_csv(path: Path) -> bool:
-    return re.search(r"\.csv(\.gz)?$", path.name.lower()) is not None
+def _open(path: Path) -> pads.Dataset:
+    """A dataset over the files; folders named ``column=value`` are columns, as Spark and Hive write them."""
+    files = _files(path)
+    where = {"partitioning": "hive", "partition_base_dir": str(path)} if path.is_dir() else {}
+    try:
+        if not _is_csv(files[0]):
+            return pads.dataset(files, format="parquet", **where)
+        names = pads.dataset(files, format=_csv(), **where).schema.names
+        return pads.dataset(files, format=_csv(names), **where)
+    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
+        kind = "CSV" if _is_csv(files[0]) else "Parquet"
+        raise IngestError(f"{path}: can't be read as {kind}: {error}; {_EXPECTED}") from None
+
+
+def _files(path: Path) -> list[str]:
+    if not path.is_dir():
+        return [str(path)]
+    found = sorted(
+        str(file)
+        for file in path.rglob("*")
+        if file.is_file() and not any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
+    )
+    if len({_is_csv(file) for file in found}) != 1:
+        raise IngestError(
+            f"{path}: {len(found)} files, {'CSV and others' if found else 'nothing to read'}; {_EXPECTED}"
+        )
+    return found
+
+
+def _csv(names: Sequence[str] = ()) -> pads.CsvFileFormat:
+    """Quoted fields may hold line ends; only an empty field is null (NA may be an id), and columns are text."""
+    return pads.CsvFileFormat(
+        parse_options=pacsv.ParseOptions(newlines_in_values=True),
+        convert_options=pacsv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True
+        ),
+    )
+
+
+def _is_csv(name: str) -> bool:
+    return re.search(r"\.csv(\.gz)?$", name.lower()) is not None
 
 
 class DaySpill:
@@ -81,6 +112,11 @@ class DaySpill:
         self.num_rows: dict[int, int] = {}
         self.schema: pa.Schema | None = None
         folder.mkdir(parents=True)
+
+    def add_empty(self, table: pa.Table, day: int) -> None:
+        """Take a day without rows."""
+        self.schema = self.schema or table.schema
+        self.num_rows.setdefault(day, 0)
 
     def add(self, table: pa.Table, days: np.ndarray) -> None:
         """Take rows; ``days`` int [num_rows] is the day number of each."""
