@@ -25,9 +25,23 @@ def similarity_spread(vectors: NDArray[np.float32], *, num_samples: int, seed: i
         ``p95``; all NaN with fewer than two non-zero vectors.
     """
     names = ("mean", "std", "kurtosis", "p05", "p25", "p50", "p75", "p95")
+    cosines = random_cosines(vectors, num_samples=num_samples, seed=seed)
+    if not len(cosines):
+        return dict.fromkeys(names, float("nan"))
+    mean, std = float(cosines.mean()), float(cosines.std())
+    kurtosis = float(np.mean((cosines - mean) ** 4) / std**4) if std > 1e-9 else float("nan")
+    quantiles = np.quantile(cosines, [0.05, 0.25, 0.5, 0.75, 0.95])
+    return dict(zip(names, (mean, std, kurtosis, *(float(q) for q in quantiles)), strict=True))
+
+
+def random_cosines(vectors: NDArray[np.float32], *, num_samples: int, seed: int) -> NDArray[np.float64]:
+    """Cosine similarities of random pairs of distinct rows, float64 [num_samples]; none of fewer than two usable rows.
+
+    Arguments as for `similarity_spread`.
+    """
     usable = np.flatnonzero(np.any(vectors != 0, axis=1))
     if len(usable) < 2:
-        return dict.fromkeys(names, float("nan"))
+        return np.empty(0)
     rng = np.random.default_rng(seed)
     first = rng.integers(len(usable), size=num_samples)
     second = (first + rng.integers(1, len(usable), size=num_samples)) % len(usable)
@@ -36,7 +50,4 @@ def similarity_spread(vectors: NDArray[np.float32], *, num_samples: int, seed: i
         rows = slice(start, start + 16_384)
         left, right = unit_rows(vectors[usable[first[rows]]]), unit_rows(vectors[usable[second[rows]]])
         cosines[rows] = np.einsum("ij,ij->i", left, right, dtype=np.float64)
-    mean, std = float(cosines.mean()), float(cosines.std())
-    kurtosis = float(np.mean((cosines - mean) ** 4) / std**4) if std > 1e-9 else float("nan")
-    quantiles = np.quantile(cosines, [0.05, 0.25, 0.5, 0.75, 0.95])
-    return dict(zip(names, (mean, std, kurtosis, *(float(q) for q in quantiles)), strict=True))
+    return cosines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -121,6 +122,13 @@ def test_string_ids_and_vectors_stay_in_their_community_and_a_rerun_writes_nothi
     for method in metrics["methods"].values():
         low, high = method["interval"]["hit_rate@50"]
         assert low <= method["hit_rate@50"] <= high
+
+    page = (Path(root) / "_site" / "reports" / DAY / "index.html").read_text(encoding="utf-8")
+    for section in ("What went in", "Graph", "Training", "Evaluation", "Similarity", "Index", "Recommendations",
+                    "Hard examples", "Timings", "Lineage"):  # fmt: skip
+        assert f"<h2>{section}</h2>" in page
+    assert page.count("<svg") >= 8
+    assert not re.findall(r"(?:src|href)=[\"'](?:https?:)?//", page), "nothing is loaded from outside"
 
     store = Store.open(root)
     before = {info.key for info in store.objects.walk("")}

@@ -1,0 +1,48 @@
+"""The graph of the day: counts, and how unevenly saves are spread."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tasks.report.blocks import Chart, Facts, Section, Table
+from tasks.report.charts import OTHERS, bars
+from tasks.report.sources import Sources
+
+QUANTILES = {"p50": "median", "p90": "90%", "p99": "99%", "max": "largest"}
+
+
+def graph(sources: Sources) -> Section:
+    """Degrees of items and boards by powers of two, and what the graph's statistics hold beside."""
+    statistics = sources.graph.json("statistics")
+    charts, quantiles = [], []
+    for side, name, color in (
+        ("item", "items by number of boards", ""),
+        ("board", "boards by number of items", OTHERS),
+    ):
+        degrees = np.diff(sources.graph.array(f"{side}_offsets"))
+        look = {"color": color} if color else {}
+        drawn = bars(degree_histogram(degrees), "degree", "count", name.partition(" by ")[2], log=True, **look)
+        charts.append(Chart(drawn, f"{name[0].upper()}{name[1:]}; both axes grow by factors."))
+        if len(degrees):
+            shares = np.quantile(degrees, [0.5, 0.9, 0.99, 1.0], method="inverted_cdf")
+            quantiles.append((f"{name.partition(' ')[2][3:]}", *(f"{int(share):,}" for share in shares)))
+    numbers = [
+        (f"{value:,}" if isinstance(value, int) else f"{value:,.3f}", name.removeprefix("num_").replace("_", " "))
+        for name, value in statistics.items()
+        if isinstance(value, int | float)
+    ]
+    table = Table(["", *QUANTILES.values()], quantiles)
+    return Section("Graph", "Items, boards and the distinct saves between them.", [Facts(numbers), *charts, table])
+
+
+def degree_histogram(degrees: np.ndarray) -> list[dict[str, object]]:
+    """How many have 0, 1, 2 to 3, 4 to 7, ... saves."""
+    counts = np.bincount(np.where(degrees > 0, np.log2(np.maximum(degrees, 1)).astype(int) + 1, 0)).tolist()
+    return [
+        {"degree": "0" if power == 0 else _short(2 ** (power - 1)), "count": count}
+        for power, count in enumerate(counts)
+    ]
+
+
+def _short(number: int) -> str:
+    return f"{number}" if number < 1024 else f"{number // 1024}k" if number < 1024**2 else f"{number // 1024**2}M"

@@ -1,0 +1,30 @@
+"""The index: what was measured to choose its trees and search effort."""
+
+from __future__ import annotations
+
+from tasks.report.blocks import Chart, Facts, Section
+from tasks.report.charts import scatter
+from tasks.report.sources import Sources
+
+
+def index(sources: Sources) -> Section:
+    """Recall against exact search for every effort that was tried."""
+    recall, sidecar = sources.index.json("recall"), sources.index.json("sidecar")
+    points = [
+        {"search_k": point["search_k"], "recall": point["recall"], "measured": kind}
+        for kind, curve in (("whole index", recall["curve"]), ("one shard", recall["shard_curves"]))
+        for point in curve
+        if point["recall"] is not None
+    ]
+    name = f"recall@{recall['k']}"
+    numbers = [
+        ("-" if recall["recall"] is None else f"{recall['recall']:.3f}", name),
+        (f"{sidecar['num_indexed']:,}", "items indexed"),
+        (f"{sidecar['num_shards']}", "shards"),
+        (", ".join(str(each) for each in sorted(set(sidecar["num_trees"]))), "trees in a shard"),
+        (f"{sidecar['search_k']:,}", "nodes inspected (search_k)"),
+    ]
+    blocks = [Facts(numbers)]
+    caption = f"{name} against exact search."
+    charts = [Chart(scatter(points, "search_k", "recall", "measured", "search_k"), caption)] if points else []
+    return Section("Index", "Approximate search must find what exact search finds.", [*blocks, *charts])

@@ -1,0 +1,36 @@
+"""Sections to one HTML page without outside assets."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import jinja2
+
+from tasks.report.blocks import Section
+
+# Where the copy for people gets what belongs to the store and not to the version.
+MARK = "<!-- present -->"
+
+
+def render_page(day: str, index: str, sections: Sequence[Section]) -> str:
+    """The whole page; `with_present` completes it."""
+    return _template().render(day=day, index=index, sections=sections, mark=MARK, present=False)
+
+
+def with_present(page: str, sections: Sequence[Section]) -> str:
+    """The page with further sections before its last one."""
+    return page.replace(MARK, _template().render(sections=sections, present=True))
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["hue"] = lambda text: zlib.crc32(text.encode()) % 360
+    return environment.get_template("page.html.j2")

@@ -1,0 +1,40 @@
+"""How the embeddings spread: cosines of random pairs of items (section 4.3, figure 4)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pinsage.evaluation.similarity_spread import random_cosines
+from pinsage.features.assemble import content_width
+from tasks.report.blocks import Chart, Section
+from tasks.report.charts import lines
+from tasks.report.sources import Sources
+
+NUM_PAIRS, SEED = 20_000, 0
+EDGES = np.linspace(-1, 1, 41)
+
+
+def similarity(sources: Sources) -> Section:
+    """The distribution for the model and for the items' own features, with its kurtosis."""
+    width = int(sources.embeddings.facts["width"]) - bool(sources.embeddings.facts["popularity_dim"])
+    spaces = {
+        "pinsage": np.asarray(sources.index.array("embeddings"))[:, :width],
+        "content": np.asarray(sources.features.array("features"))[:, : content_width(sources.features.json("columns"))],
+    }
+    rows, kurtosis = [], []
+    for name, vectors in spaces.items():
+        cosines = random_cosines(vectors, num_samples=NUM_PAIRS, seed=SEED)
+        if len(cosines) == 0 or cosines.std() < 1e-9:
+            continue
+        shares = np.histogram(cosines, EDGES)[0] / len(cosines)
+        middles = (EDGES[1:] + EDGES[:-1]) / 2
+        rows += [
+            {"cosine": round(float(x), 3), "share": float(share), "space": name}
+            for x, share in zip(middles, shares, strict=True)
+        ]
+        kurtosis.append(f"{name} {((cosines - cosines.mean()) ** 4).mean() / cosines.std() ** 4:.2f}")
+    note = "A wide spread tells items apart; embeddings that all point one way say little, and collide in an index."
+    if not rows:
+        return Section("Similarity", "There are too few items with embeddings.")
+    caption = f"Cosine similarity of {NUM_PAIRS:,} random pairs. Kurtosis: {', '.join(kurtosis)} (lower is wider)."
+    return Section("Similarity", note, [Chart(lines(rows, "cosine", "share", "cosine", kind="space"), caption)])

@@ -1,0 +1,34 @@
+"""How the model was trained: its curves."""
+
+from __future__ import annotations
+
+from tasks.report.blocks import Chart, Facts, Section
+from tasks.report.charts import lines
+from tasks.report.sources import Sources
+
+CURVES = {
+    "loss": "Training loss. Hard negatives are added epoch by epoch, so it does not fall steadily.",
+    "learning_rate": "Learning rate: warm-up, then exponential decay.",
+    "hard_negatives": "Hard negatives for each pair: the curriculum.",
+    "examples_per_second": "Pairs trained on in a second.",
+    "idle_share": "Share of the time that the trainer waited for minibatches.",
+}
+
+
+def training(sources: Sources) -> Section:
+    """Every curve that the history holds, and the hit-rate on the tuning pairs."""
+    history = sources.model.json("history")
+    charts = []
+    if history["tune"]:
+        at = history["tune"][0]["at"]
+        drawn = lines(history["tune"], "step", "hit_rate", "step", points=True)
+        charts.append(Chart(drawn, f"Hit-rate@{at} on tuning pairs, kept out of training; the best epoch is kept."))
+    for name, caption in CURVES.items():
+        rows = [{"step": line["step"], "value": line[name]} for line in history["steps"] if name in line]
+        if len({row["value"] for row in rows}) > 1:
+            charts.append(Chart(lines(rows, "step", "value", "step"), caption))
+    facts = sources.model.facts
+    known = [("num_pairs", "pairs trained on"), ("num_parameters", "parameters"), ("width", "columns of an embedding")]
+    numbers = [(f"{facts[name]:,}", text) for name, text in known if name in facts]
+    note = f"The model of {sources.model.partition}, trained on what was known on {facts.get('as_of_day', 'that day')}."
+    return Section("Training", note, [Facts(numbers), *charts])
