@@ -72,7 +72,7 @@ def serve(recommender: Recommender, config: ServingConfig, on_listening: Callabl
     Args:
         recommender: What answers.
         config: Where to listen, and limits.
-        on_listening: Called with the URL once the port is taken.
+        on_listening: Called with the URL once connections are accepted.
     """
     settings = uvicorn.Config(
         create_app(recommender, config),
@@ -83,6 +83,8 @@ def serve(recommender: Recommender, config: ServingConfig, on_listening: Callabl
         server_header=False,
     )
     socket = settings.bind_socket()
+    # Whoever connects from now on waits until the server takes over, instead of being refused.
+    socket.listen(settings.backlog)
     on_listening(f"http://{config.host}:{socket.getsockname()[1]}/")
     uvicorn.Server(settings).run(sockets=[socket])
 
