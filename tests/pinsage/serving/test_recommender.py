@@ -27,6 +27,9 @@ UNWATCHED = ServingConfig(poll_seconds=0)
 @pytest.fixture(scope="module")
 def recommender(planted: tuple[Path, tuple[str, ...]]) -> Iterator[Recommender]:
     with Recommender(planted[0], UNWATCHED) as opened:
+        with opened.versions.reading() as held:
+            # The trees are searched whole: what is tested here is not how well they approximate.
+            object.__setattr__(held.index.index, "search_k", 100_000)
         yield opened
 
 
