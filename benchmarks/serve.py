@@ -23,7 +23,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import numpy as np
 
@@ -137,19 +137,19 @@ class Clients:
         return [each for seconds in found for each in seconds]
 
     def _run(self, num_answers: int, seconds: list[float]) -> None:
-        connection = http.client.HTTPConnection(self._address)
-        for _ in range(num_answers):
-            path = f"/items/item-{next(self._numbers) * 7919 % self._num_items}/similar?k={K}"
-            started = time.perf_counter()
-            try:
-                connection.request("GET", path)
-                response = connection.getresponse()
-                status, body = response.status, response.read()
-            except OSError as error:
-                status, body = 0, str(error).encode()
-                connection.close()
-            seconds.append(time.perf_counter() - started)
-            self._judge(status, body)
+        with closing(http.client.HTTPConnection(self._address)) as connection:
+            for _ in range(num_answers):
+                path = f"/items/item-{next(self._numbers) * 7919 % self._num_items}/similar?k={K}"
+                started = time.perf_counter()
+                try:
+                    connection.request("GET", path)
+                    response = connection.getresponse()
+                    status, body = response.status, response.read()
+                except (OSError, http.client.HTTPException) as error:
+                    status, body = 0, str(error).encode()
+                    connection.close()
+                seconds.append(time.perf_counter() - started)
+                self._judge(status, body)
 
     def _judge(self, status: int, body: bytes) -> None:
         answer = json.loads(body) if status == 200 else {"items": []}
@@ -182,19 +182,23 @@ def changes_of(published: ReferenceLog, uris: list[str], num_swaps: int, num_rol
 
 def swap(address: str, changes: Iterator[str], num_changes: int, clients: Clients, num_answers: int) -> list[float]:
     """Make all changes at even distances among the next answers; gives the seconds until the service went over."""
-    connection = http.client.HTTPConnection(address)
     first, seconds = clients.answered, []
-    for number in range(1, num_changes + 1):
-        while clients.answered < first + number * num_answers / (num_changes + 1):
-            time.sleep(PAUSE_SECONDS)
-        uri, started = next(changes), time.perf_counter()
-        while True:
-            connection.request("GET", "/health")
-            if json.loads(connection.getresponse().read())["version"] == uri:
-                break
-            time.sleep(PAUSE_SECONDS)
-        seconds.append(time.perf_counter() - started)
+    with closing(http.client.HTTPConnection(address)) as connection:
+        for number in range(1, num_changes + 1):
+            while clients.answered < first + number * num_answers / (num_changes + 1):
+                time.sleep(PAUSE_SECONDS)
+            uri, started = next(changes), time.perf_counter()
+            while published_version(connection) != uri:
+                time.sleep(PAUSE_SECONDS)
+            seconds.append(time.perf_counter() - started)
     return seconds
+
+
+def published_version(connection: http.client.HTTPConnection) -> str:
+    """What the service answers from."""
+    connection.request("GET", "/health")
+    version: str = json.loads(connection.getresponse().read())["version"]
+    return version
 
 
 def latencies(seconds: list[float], wall_seconds: float) -> dict[str, float]:

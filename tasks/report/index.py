@@ -21,7 +21,10 @@ def index(sources: Sources) -> Section:
         ("-" if recall["recall"] is None else f"{recall['recall']:.3f}", name),
         (f"{sidecar['num_indexed']:,}", "items indexed"),
         (f"{sidecar['num_shards']}", "shards"),
-        (", ".join(str(each) for each in sorted(set(sidecar["num_trees"]))), "trees in a shard"),
+        (
+            ", ".join(str(each) for each in sorted({shard["num_trees"] for shard in sidecar["shards"]})),
+            "trees in a shard",
+        ),
         (f"{sidecar['search_k']:,}", "nodes inspected (search_k)"),
     ]
     blocks = [Facts(numbers)]
