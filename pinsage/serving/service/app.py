@@ -22,7 +22,7 @@ from pinsage.serving.recommender import Recommender
 from pinsage.serving.service.answering import answering_routes
 from pinsage.serving.service.exploring import STATIC, exploring_routes
 from pinsage.serving.service.metrics import ServiceMetrics
-from pinsage.store import DamagedVersionError
+from pinsage.store import DamagedVersionError, UnknownVersionError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -93,6 +93,7 @@ def _add_error_answers(app: FastAPI) -> None:
     for kind, status in (
         (UnknownItemError, 404),
         (UnknownVersionAskedError, 404),
+        (UnknownVersionError, 404),
         (RefusedRequestError, 422),
         (DamagedVersionError, 503),
     ):
