@@ -33,5 +33,6 @@ def rules(limits: Mapping[str, float]) -> list[Rule]:
         SCHEMA_RULE,
         *(rule for rule in volume_rules(limits) if rule.measure == "num_rows"),
         Rule("num_width_changes", "vector columns whose width differs from earlier days", high=0),
+        Rule("num_missing_features", "feature columns of the first delivery that this one lacks", high=0),
         *share_rules(REASONS, limits),
     ]

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import structlog
 
 from pinsage.store import Version
@@ -44,6 +45,7 @@ class _Checked:
     clean: pa.Table
     quarantined: pa.Table
     widths: dict[str, int]
+    notes: dict[str, list[str]]
 
 
 def validate_days(session: Session, days: Sequence[str]) -> None:
@@ -99,22 +101,16 @@ def _check(session: Session, deliveries: Deliveries, table: str, day: str, known
     raw = deliveries.raw(table, day)
     rows = raw.table(table)
     expected = schema.schema(id_type(raw.facts["id_type"]), id_type(raw.facts["board_id_type"]))
-    schema_faults = [
-        field.name
-        for field in expected
-        if field.name not in rows.column_names or rows.schema.field(field.name).type != field.type
-    ]
-    measures: dict[str, Any] = {"day": day, "num_rows": rows.num_rows, "num_schema_faults": len(schema_faults)}
-    if schema_faults:
-        return _Checked(day, raw, measures, rows.slice(0, 0), rows.slice(0, 0), {})
+    notes = {"num_schema_faults": _schema_faults(rows.schema, expected)}
+    measures: dict[str, Any] = {"day": day, "num_rows": rows.num_rows}
+    measures["num_schema_faults"] = len(notes["num_schema_faults"])
+    if notes["num_schema_faults"]:
+        return _Checked(day, raw, measures, rows.slice(0, 0), rows.slice(0, 0), {}, notes)
     widths: dict[str, int] = {}
     if table == "items":
-        first = deliveries.days("items")[0]
-        stated = {} if day == first else deliveries.require_validated("items", first).facts["widths"]
-        for name in sorted(name.removeprefix(VECTOR) for name in rows.column_names if name.startswith(VECTOR)):
-            widths[name] = common_width(rows.column(VECTOR + name)) or stated.get(name) or 1
-        changed = [name for name, width in widths.items() if stated.get(name, width) != width]
-        measures["num_width_changes"] = len(changed)
+        widths, drift = _features_against_first(deliveries, day, rows)
+        notes.update(drift)
+        measures.update({measure: len(found) for measure, found in drift.items()})
     known = None if table == "items" else known_items.up_to(day, expected.field("item_id").type)
     masks = row_faults(rows, schema, day, bool(raw.facts["timed"]), known, widths, config)
     denominator = max(rows.num_rows, config.min_share_rows)
@@ -128,7 +124,40 @@ def _check(session: Session, deliveries: Deliveries, table: str, day: str, known
     ]
     quarantined = rows.filter(pa.array(dropped)).append_column("reason", pa.array(reasons, pa.string()))
     clean = clean_vectors(rows.filter(pa.array(~dropped)), widths, config)
-    return _Checked(day, raw, measures, clean, quarantined, widths)
+    return _Checked(day, raw, measures, clean, quarantined, widths, notes)
+
+
+def _schema_faults(got: pa.Schema, expected: pa.Schema) -> list[str]:
+    faults = []
+    for field in expected:
+        if field.name not in got.names:
+            faults.append(f"column {field.name} is missing, expected {field.type}")
+        elif got.field(field.name).type != field.type:
+            faults.append(f"column {field.name} is {got.field(field.name).type}, expected {field.type}")
+    return faults
+
+
+def _features_against_first(
+    deliveries: Deliveries, day: str, rows: pa.Table
+) -> tuple[dict[str, int], dict[str, list[str]]]:
+    """Widths of the vector columns, and how the features differ from those of the first delivery."""
+    first = deliveries.days("items")[0]
+    stated, names = {}, []
+    if day != first:
+        version = deliveries.require_validated("items", first)
+        stated, names = version.facts["widths"], pq.read_schema(version.path("items")).names
+    widths = {
+        name.removeprefix(VECTOR): common_width(rows.column(name)) or stated.get(name.removeprefix(VECTOR)) or 1
+        for name in sorted(rows.column_names)
+        if name.startswith(VECTOR)
+    }
+    changed = [
+        f"column {VECTOR}{name} has width {width}, expected {stated[name]} as on {first}"
+        for name, width in widths.items()
+        if stated.get(name, width) != width
+    ]
+    missing = [f"column {name} is missing, expected as on {first}" for name in names if name not in rows.column_names]
+    return widths, {"num_width_changes": changed, "num_missing_features": missing}
 
 
 def _volume(trailing: float | None, raw: Version, config: Any, rows: pa.Table) -> dict[str, float]:
@@ -215,16 +244,25 @@ def _commit(
         log.warning("validate: the partition is empty", table=table, day=each.day, delivered=each.measures["num_rows"])
 
 
+def _shortened(row: dict[str, Any], width: int = 80) -> dict[str, Any]:
+    """A row for a message: ids of 4 KB and vectors of 4,096 numbers are cut."""
+    return {
+        name: value if len(repr(value)) <= width or name == "reason" else f"{repr(value)[:width]}..."
+        for name, value in row.items()
+        if value is not None or name.endswith("_id")
+    }
+
+
 def _failure(table: str, each: _Checked, rules: list[Any], config: Any) -> str:
     lines = [f"raw/{table} {each.day} ({each.measures['num_rows']} rows, {each.raw.uri}):"]
     for rule in rules:
-        got = each.measures.get(rule.measure)
-        lines.append(f"  {rule.measure}: got {got:.4g}, expected {rule.low} to {rule.high} ({rule.meaning})")
-        reason = rule.measure.removeprefix("share_")
-        if "reason" in each.quarantined.column_names:
-            shown = each.quarantined
-            if reason != "quarantined":
-                shown = shown.filter(pc.match_substring(shown.column("reason"), reason))
-            lines.extend(f"    {row}" for row in shown.slice(0, config.num_samples).to_pylist())
+        got, reason = each.measures[rule.measure], rule.measure.removeprefix("share_")
+        shown = each.quarantined
+        if "reason" in shown.column_names and reason != "quarantined":
+            shown = shown.filter(pc.match_substring(shown.column("reason"), reason))
+        count = f" ({shown.num_rows} rows)" if rule.measure.startswith("share_") else ""
+        lines.append(f"  {rule.measure}: got {got:.4g}{count}, expected {rule.low} to {rule.high} ({rule.meaning})")
+        lines.extend(f"    {note}" for note in each.notes.get(rule.measure, []))
+        lines.extend(f"    {_shortened(row)}" for row in shown.slice(0, config.num_samples).to_pylist())
     lines.append("  correct the delivery and ingest the day again, or change the limits under [validation]")
     return "\n".join(lines)
