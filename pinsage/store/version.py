@@ -33,11 +33,20 @@ _verified: dict[tuple[str, int, int, int], str] = {}
 
 def verified_digest(path: Path) -> str:
     """SHA-256 of a local file; computed once per process for an unchanged file."""
-    stat = path.stat()
-    key = (str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    key = _identity(path)
     if key not in _verified:
         _verified[key] = file_digest(path)
     return _verified[key]
+
+
+def digest_is_known(path: Path, sha256: str) -> None:
+    """Spare a file that this process has just written and hashed from being hashed again."""
+    _verified[_identity(path)] = sha256
+
+
+def _identity(path: Path) -> tuple[str, int, int, int]:
+    stat = path.stat()
+    return str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 class Version:
@@ -240,12 +249,14 @@ class ArrayParts(Sequence[np.ndarray]):
         return np.load(path(), mmap_mode="r" if stop > start else None, allow_pickle=False)
 
     def rows(self, start: int, stop: int) -> np.ndarray:
-        """Copy the rows start <= row < stop into memory."""
+        """Return the rows start <= row < stop: mapped where one chunk holds them all, else copied into memory."""
         held = [
             np.asarray(self[number])[max(start - first, 0) : stop - first]
             for number, (first, last, _) in enumerate(self._parts)
             if first < stop and start < last
         ]
+        if len(held) == 1:
+            return held[0]
         return np.concatenate(held) if held else np.array(self[0][:0])
 
 

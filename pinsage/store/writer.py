@@ -39,7 +39,7 @@ from pinsage.store.errors import DamagedVersionError, IncompleteVersionError, No
 from pinsage.store.failpoints import failpoint
 from pinsage.store.manifest import FileEntry, FileKind, Input, Manifest, chunk_name, content_digest_of
 from pinsage.store.names import check_name
-from pinsage.store.version import Version, check_file, parse_manifest
+from pinsage.store.version import Version, check_file, digest_is_known, parse_manifest
 
 if TYPE_CHECKING:
     from pinsage.store.store import Store
@@ -293,6 +293,9 @@ class Writer:
     def _finish(self, chunk: str, entry: FileEntry, staged: Path) -> None:
         failpoint("chunk.before_data")
         self._objects.put_path(entry.key, staged)
+        path = self._objects.local_path(entry.key)
+        if path is not None:
+            digest_is_known(path, entry.sha256)
         failpoint("chunk.after_data")
         record = canonical_json(entry)
         stored = self._objects.put_if_absent(self._record_key(chunk), record)

@@ -1,0 +1,208 @@
+"""Inference of a whole catalogue by the stage `embed_items`, against the roofline of the machine in the same run.
+
+Random features and neighborhoods are committed to a store; a fresh process embeds them. The roofline is the time that
+the matrix products take at the measured peak of one thread plus the time that the gathers take at the measured
+bandwidth of one thread: neither can overlap the other on one core. Hashing and writing every chunk are not in it, and
+are what the stage does beside it.
+
+    python -m benchmarks.embed --items 1000000 --features 256 --hidden 256 --width 128 --top-t 20 --threads 1
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import resource
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from pinsage.model.config import ModelConfig
+from pinsage.model.pinsage import PinSage
+from pinsage.store import Version
+from tasks.embed_items import embed_items, open_inference
+from tasks.prepared import Prepared
+from tasks.session import Session
+
+DAY = "2026-03-01"
+NUM_LAYERS = 2
+
+
+def main() -> None:
+    """Print one JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name, default in (
+        ("items", 1_000_000), ("features", 256), ("hidden", 256), ("width", 128), ("top-t", 20), ("threads", 1),
+        ("chunk-rows", 65_536), ("seed", 0),
+    ):  # fmt: skip
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--intermediate", default="float32", choices=["float32", "bfloat16"])
+    parser.add_argument("--scratch", default=None, help="Folder for the store; needs about 5 KB an item.")
+    parser.add_argument("--json", action="store_true", help="Accepted for symmetry; the output is JSON always.")
+    options = parser.parse_args()
+    root = tempfile.mkdtemp(prefix="pinsage-embed-", dir=options.scratch)
+    spawn = multiprocessing.get_context("spawn")
+    try:
+        for step in (plant, measure_stage):
+            receiver, sender = spawn.Pipe(duplex=False)
+            process = spawn.Process(target=_run, args=(step, root, options, sender))
+            process.start()
+            sender.close()
+            measured = receiver.recv()
+            process.join()
+    finally:
+        shutil.rmtree(root)
+    print(json.dumps({"benchmark": "embed", **vars(options), **measured}))
+
+
+def _run(step: Any, root: str, options: argparse.Namespace, sender: Any) -> None:
+    sender.send(step(root, options))
+
+
+def plant(root: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Commit random features, neighborhoods and a model."""
+    session = open_session(root, options)
+    rng = np.random.default_rng(options.seed)
+    num_items, chunk_rows = options.items, options.chunk_rows
+
+    def commit(dataset: str, inputs: list[Version], arrays: dict[str, Any], **facts: Any) -> Version:
+        with session.store.write(dataset, partition=DAY, inputs=inputs, config={}, code_version=0) as out:
+            for start in range(0, num_items, chunk_rows):
+                rows = range(start, min(start + chunk_rows, num_items))
+                for name, make in arrays.items():
+                    out.write_array(name, make(len(rows)), rows=rows)
+            out.facts.update(facts)
+        return out.version
+
+    catalog = commit("catalog", [], {})
+    with session.store.write("graph", partition=DAY, inputs=[catalog], config={}, code_version=0) as out:
+        out.write_array("item_offsets", np.arange(num_items + 1, dtype=np.int64) * 20)
+        out.facts.update(num_items=num_items)
+    graph = out.version
+    top_t = options.top_t
+    features = commit(
+        "features",
+        [catalog, graph],
+        {"features": lambda rows: rng.standard_normal((rows, options.features), dtype=np.float32)},
+        width=options.features,
+    )
+    commit(
+        "neighborhoods",
+        [graph],
+        {
+            "neighbors": lambda rows: rng.integers(0, num_items, (rows, top_t), dtype=np.int32),
+            "importances": lambda rows: np.full((rows, top_t), 1 / top_t, np.float32),
+        },
+    )
+    torch.manual_seed(options.seed)
+    config = ModelConfig(
+        num_layers=NUM_LAYERS, hidden_width=options.hidden, width=options.width, top_t=top_t, popularity=False
+    )
+    network = PinSage(options.features, config)
+    with (
+        session.store.write("model", partition=DAY, inputs=[features], config=config, code_version=0) as out,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        save_file(network.state_dict(), Path(folder) / "weights")
+        out.write_file("weights", Path(folder) / "weights", ".safetensors")
+        out.write_json("architecture", network.architecture())
+    return {}
+
+
+def measure_stage(root: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Embed the planted items; then measure the machine."""
+    session = open_session(root, options)
+    names = ("catalog", "graph", "features", "neighborhoods", "model")
+    versions = {name: session.store.versions(name, DAY)[0] for name in names}
+    model = versions.pop("model")
+    for version in versions.values():
+        version.verify()
+    open_inference(session, model).rows_are_independent()  # compiles
+    wall, cpu = time.perf_counter(), time.process_time()
+    made = embed_items(session, Prepared(DAY, **versions), model)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    flops, gathered = work(options)
+    peak_flops, bandwidth = matrix_peak(options.hidden), gather_bandwidth(options.hidden, options.top_t)
+    bound = options.items * (flops / peak_flops + gathered / bandwidth)
+    return {
+        "items_per_wall_second": round(options.items / wall),
+        "items_per_cpu_second": round(options.items / cpu),
+        "wall_seconds": round(wall, 3),
+        "cpu_seconds": round(cpu, 3),
+        "compute_share": round(made.measurements["compute_seconds"] / wall, 3),
+        "peak_bytes": peak_bytes,
+        "matrix_gflops": round(peak_flops / 1e9, 1),
+        "gather_gigabytes_per_second": round(bandwidth / 1e9, 2),
+        "roofline_cpu_seconds": round(bound, 3),
+        "share_of_roofline": round(bound / cpu, 3),
+        "share_of_matrix_peak": round(options.items * flops / peak_flops / cpu, 3),
+        "embeddings_sha256": made.content_digest,
+    }
+
+
+def open_session(root: str, options: argparse.Namespace) -> Session:
+    """The store with the resources that are asked for."""
+    return Session.open(
+        root,
+        {
+            "resources.threads": options.threads,
+            "resources.chunk_rows": options.chunk_rows,
+            "resources.device": "cpu",
+            "embedding.intermediate": options.intermediate,
+        },
+    )
+
+
+def work(options: argparse.Namespace) -> tuple[int, int]:
+    """Floating point operations of the matrix products and bytes gathered, for one item."""
+    below, hidden, width = options.features, options.hidden, options.width
+    multiplied = 0
+    for _ in range(NUM_LAYERS):
+        multiplied += below * hidden + (below + hidden) * hidden
+        below = hidden
+    multiplied += hidden * hidden + hidden * width
+    stored = 2 if options.intermediate == "bfloat16" else 4
+    return 2 * multiplied, NUM_LAYERS * options.top_t * hidden * stored
+
+
+def matrix_peak(width: int) -> float:
+    """Floating point operations a CPU second of one thread, in the products that the model consists of."""
+    torch.set_num_threads(1)
+    left, right = torch.randn(4096, 2 * width), torch.randn(2 * width, width)
+    return max(_rate(lambda: torch.mm(left, right), 2 * left.numel() * width) for _ in range(5))
+
+
+def gather_bandwidth(width: int, top_t: int) -> float:
+    """Bytes a CPU second that one thread pools from random rows of a table larger than any cache, by torch."""
+    torch.set_num_threads(1)
+    table = torch.randn(1_000_000_000 // (4 * width), width)
+    rows = torch.randint(len(table), (32_768, top_t))
+    weights = torch.rand(rows.shape)
+    gathered = rows.numel() * width * 4
+    return max(
+        _rate(lambda: torch.nn.functional.embedding_bag(rows, table, per_sample_weights=weights, mode="sum"), gathered)
+        for _ in range(3)
+    )
+
+
+def _rate(work: Any, amount: int) -> float:
+    work()
+    started, times = time.process_time(), 0
+    while time.process_time() - started < 0.3:
+        work()
+        times += 1
+    return times * amount / (time.process_time() - started)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    main()
