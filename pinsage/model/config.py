@@ -1,5 +1,7 @@
 """Settings of the model (Ying et al. 2018, sections 3.2 and 4.1)."""
 
+from typing import Literal
+
 from pydantic import BaseModel, Field
 
 
@@ -13,6 +15,10 @@ class ModelConfig(BaseModel, frozen=True, extra="forbid"):
     width: int = Field(default=64, ge=2, le=4096, description="Width of the embedding, without the popularity term.")
     top_t: int = Field(
         default=10, ge=1, le=1000, description="Neighbors pooled over, the most important of the T that were sampled."
+    )
+    pooling: Literal["importance", "mean", "max"] = Field(
+        default="importance",
+        description="How neighbors are pooled: weighted by importance as in the paper, or as in its ablations.",
     )
     temperature: float = Field(
         default=0.1, gt=0, le=10, description="Cosines are divided by it before the popularity term is added."

@@ -1,4 +1,4 @@
-"""CONVOLVE with importance pooling (Ying et al. 2018, algorithm 1).
+"""CONVOLVE with importance pooling (Ying et al. 2018, algorithm 1), and with mean and max pooling (section 4.1).
 
 Shapes: ``N`` nodes, ``T`` neighbors, ``E`` edges, ``I`` input width, ``H`` hidden width, ``O`` output width.
 """
@@ -25,14 +25,16 @@ class PinSageConv(MessagePassing):
         in_channels: I, width of the incoming representations.
         hidden_channels: H, width of Q.
         out_channels: O, width of W.
+        pooling: ``importance``; or ``mean`` or ``max`` of the neighbors with an importance above 0.
 
     Shapes:
         - **input:** h (N, I), edge_index (2, E) from neighbor to node, importance (E,)
         - **output:** (N, O), rows of length 1 or 0
     """
 
-    def __init__(self, in_channels: int, hidden_channels: int, out_channels: int) -> None:
-        super().__init__(aggr="add")
+    def __init__(self, in_channels: int, hidden_channels: int, out_channels: int, pooling: str = "importance") -> None:
+        super().__init__(aggr={"importance": "add", "mean": "mean", "max": "max"}[pooling])
+        self.pooling = pooling
         self.neighbor = nn.Linear(in_channels, hidden_channels)
         self.update_node = nn.Linear(in_channels + hidden_channels, out_channels)
         self.reset_parameters()
@@ -44,13 +46,15 @@ class PinSageConv(MessagePassing):
 
     def forward(self, h: Tensor, edge_index: Tensor, importance: Tensor) -> Tensor:
         """Convolve over any edges."""
+        if self.pooling != "importance":
+            edge_index, importance = edge_index[:, importance > 0], importance[importance > 0]
         projected = self.project(h)
         pooled = self.propagate(edge_index, x=projected, importance=importance)
         return self.combine(h, pooled)
 
     def message(self, x_j: Tensor, importance: Tensor) -> Tensor:
-        """A neighbor's projected representation times its importance."""
-        return importance.unsqueeze(-1) * x_j
+        """A neighbor's projected representation, times its importance where that is what is summed up."""
+        return importance.unsqueeze(-1) * x_j if self.pooling == "importance" else x_j
 
     def convolve_fixed(self, h: Tensor, neighbors: Tensor, importances: Tensor) -> Tensor:
         """Convolve over neighborhoods of fixed size, the way the walks give them; equal to `forward`.
@@ -81,6 +85,13 @@ class PinSageConv(MessagePassing):
         Returns:
             (M, O).
         """
+        present = importances > 0
+        if self.pooling == "max":
+            # Projections are not negative: padding and items without neighbors give 0.
+            pooled = (projected[neighbors] * present.unsqueeze(-1)).amax(dim=1)
+            return self.combine(h, pooled)
+        if self.pooling == "mean":
+            importances = present / present.sum(dim=1, keepdim=True).clamp(min=1)
         weights = importances.to(projected.dtype)  # narrower than float32 under autocast
         pooled = functional.embedding_bag(neighbors, projected, per_sample_weights=weights, mode="sum")
         return self.combine(h, pooled)

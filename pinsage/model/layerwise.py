@@ -96,7 +96,7 @@ class Layerwise:
             output = convolution.combine(h, pooled)
             return output, following.project(output)
 
-        pooled = pool(projected, neighbors, importances, threads=self.threads)
+        pooled = self._pool(projected, neighbors, importances)
         widths = [convolution.update_node.out_features, following.neighbor.out_features]
         output, projections = self._in_blocks(compute, [h, pooled], widths, stored=True)
         return output, projections
@@ -126,7 +126,7 @@ class Layerwise:
         def compute(h: Tensor, pooled: Tensor, log_degrees: Tensor) -> Sequence[Tensor]:
             return (self.model.embeddings(convolution.combine(h, pooled), log_degrees),)
 
-        pooled = pool(projected, neighbors, importances, threads=self.threads)
+        pooled = self._pool(projected, neighbors, importances)
         (rows,) = self._in_blocks(compute, [h, pooled, log_degrees], [self.model.embedding_width], stored=False)
         return rows
 
@@ -151,6 +151,9 @@ class Layerwise:
         order = rng.permutation(len(h))
         moved = self.embed_all(h[order], *alone, degrees[order])
         return bool(np.array_equal(self.embed_all(h, *alone, degrees)[order], moved))
+
+    def _pool(self, projected: Iterable[np.ndarray], neighbors: np.ndarray, importances: np.ndarray) -> np.ndarray:
+        return pool(projected, neighbors, importances, pooling=self.model.config.pooling, threads=self.threads)
 
     def _in_blocks(
         self,

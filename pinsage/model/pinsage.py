@@ -48,7 +48,8 @@ class PinSage(nn.Module):
         self.config = config
         widths = [in_width] + [config.hidden_width] * config.num_layers
         self.convolutions = nn.ModuleList(
-            PinSageConv(below, config.hidden_width, above) for below, above in zip(widths, widths[1:], strict=False)
+            PinSageConv(below, config.hidden_width, above, config.pooling)
+            for below, above in zip(widths, widths[1:], strict=False)
         )
         self.head_hidden = nn.Linear(config.hidden_width, config.hidden_width)
         self.head_output = nn.Linear(config.hidden_width, config.width, bias=False)

@@ -19,15 +19,21 @@ from numba.extending import overload
 
 
 def pool(
-    parts: Iterable[np.ndarray], neighbors: np.ndarray, importances: np.ndarray, *, threads: int = 1
+    parts: Iterable[np.ndarray],
+    neighbors: np.ndarray,
+    importances: np.ndarray,
+    *,
+    pooling: str = "importance",
+    threads: int = 1,
 ) -> np.ndarray:
-    """Sum of neighbors' projections, weighted by importance.
+    """Neighbors' projections, summed up by importance; or their mean or maximum.
 
     Args:
         parts: float32, or uint16 with the bits of bfloat16, [rows, H]; together the N rows of a layer in order. Each
             is opened when its turn comes and may be closed after it; at least one.
         neighbors: int32 [M, T] item rows, -1 for padding.
-        importances: float32 [M, T].
+        importances: float32 [M, T], 0 for padding.
+        pooling: ``importance``, ``mean`` or ``max``; the last of projections that are not negative.
         threads: Threads that share the M items; changes no bit.
 
     Returns:
@@ -39,6 +45,9 @@ def pool(
     rows = neighbors.astype(np.int32, copy=False).view(np.uint32)  # padding becomes the largest row
     order = np.argsort(rows, axis=1, kind="stable")
     rows, weights = np.take_along_axis(rows, order, axis=1), np.take_along_axis(importances, order, axis=1)
+    if pooling == "mean":
+        weights = mean_weights(weights)
+    add_part = _raise_to_part if pooling == "max" else _add_part
     done = np.zeros(len(rows), np.int32)
     pooled = None
     share = max(1, -(-len(rows) // threads))
@@ -48,7 +57,7 @@ def pool(
         for part in parts:
             if pooled is None:
                 pooled = np.zeros((len(rows), part.shape[1]), np.float32)
-            add = partial(_add_part, part, np.uint32(first))
+            add = partial(add_part, part, np.uint32(first))
             list(executor.map(add, *([array[cut] for cut in cuts] for array in (rows, weights, done, pooled))))
             first += len(part)
     assert pooled is not None, "a layer has at least one part"
@@ -59,6 +68,12 @@ def pool(
             f"pooling: neighbor {row} is no row of a layer of {first} rows; sample the neighborhoods again"
         )
     return pooled
+
+
+def mean_weights(importances: np.ndarray) -> np.ndarray:
+    """The same weight for every neighbor of an item, summing up to 1; float32 [M, T], 0 for padding."""
+    present = importances > 0
+    return (present / np.maximum(present.sum(axis=1, keepdims=True), 1)).astype(np.float32)
 
 
 def widen(value: Any) -> Any:
@@ -99,5 +114,22 @@ def _add_part(
             weight = weights[item, place]
             for column in range(part.shape[1]):
                 pooled[item, column] += weight * widen(source[column])
+            place += 1
+        done[item] = place
+
+
+@njit(nogil=True, cache=True)
+def _raise_to_part(
+    part: np.ndarray, first: int, rows: np.ndarray, weights: np.ndarray, done: np.ndarray, pooled: np.ndarray
+) -> None:
+    """Raise ``pooled`` to the maximum of the neighbors in ``part``; arguments as in `_add_part`."""
+    stop = np.uint32(first + np.uint32(len(part)))
+    for item in range(len(rows)):
+        place = done[item]
+        while place < rows.shape[1] and rows[item, place] < stop:
+            if weights[item, place] > 0:
+                source = part[np.uint32(rows[item, place] - first)]
+                for column in range(part.shape[1]):
+                    pooled[item, column] = max(pooled[item, column], widen(source[column]))
             place += 1
         done[item] = place

@@ -32,6 +32,24 @@ def drawn() -> tuple[PinSageConv, Tensor, Tensor, Tensor]:
     return PinSageConv(5, 8, 4), torch.randn(20, 5), neighbors, weights
 
 
+@pytest.mark.parametrize("pooling", ["mean", "max"])
+def test_mean_and_max_pooling_equal_their_plain_loops(pooling: str) -> None:
+    torch.manual_seed(4)
+    conv, h = PinSageConv(5, 8, 4, pooling), torch.randn(20, 5)
+    neighbors = torch.randint(0, 20, (20, 6))
+    neighbors[:, 4:] = -1
+    neighbors[7] = -1
+    weights = torch.rand(20, 6) * (neighbors >= 0)
+    rows = []
+    for node in range(20):
+        around = [conv.project(h[neighbor]) for neighbor in neighbors[node].tolist() if neighbor >= 0]
+        stacked = torch.stack(around) if around else torch.zeros(1, 8)
+        rows.append(stacked.mean(dim=0) if pooling == "mean" else stacked.amax(dim=0))
+    expected = conv.combine(h, torch.stack(rows))
+    torch.testing.assert_close(conv(h, *edges(neighbors, weights)), expected)
+    torch.testing.assert_close(conv.convolve_fixed(h, neighbors, weights), expected)
+
+
 def edges(neighbors: Tensor, importances: Tensor) -> tuple[Tensor, Tensor]:
     nodes, places = torch.nonzero(neighbors >= 0, as_tuple=True)
     return torch.stack([neighbors[nodes, places], nodes]), importances[nodes, places]

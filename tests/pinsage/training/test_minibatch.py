@@ -126,10 +126,19 @@ def test_newer_pairs_are_drawn_more_often() -> None:
 
 
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
-@pytest.mark.parametrize("popularity", [True, False])
-def test_minibatch_forward_equals_layerwise_inference(num_layers: int, popularity: bool) -> None:
+@pytest.mark.parametrize(("popularity", "pooling"), [(True, "importance"), (False, "mean"), (True, "max")])
+def test_minibatch_forward_equals_layerwise_inference(num_layers: int, popularity: bool, pooling: str) -> None:
     data, _ = planted_data()
-    config = ModelConfig(num_layers=num_layers, hidden_width=16, width=8, top_t=6, popularity=popularity)
+    config = ModelConfig.model_validate(
+        {
+            "num_layers": num_layers,
+            "hidden_width": 16,
+            "width": 8,
+            "top_t": 6,
+            "popularity": popularity,
+            "pooling": pooling,
+        }
+    )
     torch.manual_seed(2)
     model = PinSage(data.features.shape[1], config)
     for parameter in model.parameters():
