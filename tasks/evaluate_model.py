@@ -15,6 +15,7 @@ from pinsage.evaluation.config import EvaluationConfig
 from pinsage.evaluation.content import content_ranks
 from pinsage.evaluation.hit_rate import hit_rate, hits
 from pinsage.evaluation.item_knn import item_knn_ranks
+from pinsage.evaluation.matrix_factorisation import matrix_factorisation_ranks
 from pinsage.evaluation.pagerank import pagerank_ranks
 from pinsage.evaluation.popularity import popularity_ranks
 from pinsage.evaluation.random_walk import random_walk_ranks
@@ -31,7 +32,7 @@ from tasks.prepared import Prepared
 from tasks.sample_neighborhoods import open_graph
 from tasks.session import Session
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 
 log = structlog.get_logger()
 
@@ -52,7 +53,7 @@ def evaluate_model(
     Returns:
         The committed version of ``evaluation``: json ``metrics``.
     """
-    config = session.config.evaluation
+    config = session.config.evaluation.measurable
     embeddings = embed_items(session, as_of, model)
     inputs = [model, embeddings, as_of.graph, as_of.features, as_of.neighborhoods, pairs, holdout_pairs]
     with session.store.write(
@@ -76,8 +77,10 @@ def evaluate_model(
             "num_unknown": int((~known).sum()),
             "as_of_day": as_of.day,
             "reciprocal_scale": config.reciprocal_scale,
+            "absent_baselines": session.config.evaluation.absent_baselines,
             "methods": _measures(ranks, boards, np.ones(len(queries), dtype=bool), config),
             "slices": {name: _measured_slice(each, known, ranks, boards, config) for name, each in slices.items()},
+            "without_popularity": _without_popularity(embeddings, queries, positives, boards, slices, known, config),
             "similarity_spread": {
                 "pinsage": _spread(_content_part(embeddings), config),
                 "content": _spread(content_of(as_of.features), config),
@@ -127,6 +130,15 @@ def _baselines(
         "pagerank": lambda: pagerank_ranks(
             graph, queries, positives, iterations=config.pagerank_iterations, restart=config.pagerank_restart
         ),
+        "matrix_factorisation": lambda: matrix_factorisation_ranks(
+            graph,
+            queries,
+            positives,
+            factors=config.factors,
+            iterations=config.factor_iterations,
+            seed=config.seed,
+            threads=threads,
+        ),
     }
 
 
@@ -160,6 +172,23 @@ def _measured_slice(
         "num_queries": int(members.sum()),
         "methods": _measures(ranks, boards, members, config),
     }
+
+
+def _without_popularity(
+    embeddings: Version,
+    queries: np.ndarray,
+    positives: np.ndarray,
+    boards: np.ndarray,
+    slices: dict[str, Slice],
+    known: np.ndarray,
+    config: EvaluationConfig,
+) -> dict[str, dict[str, Any]]:
+    """Measures by cosine alone, as `Recommender.similar` ranks by default: of all pairs and of each slice."""
+    vectors = _content_part(embeddings)
+    ranks = {"pinsage": rank_by_vectors(vectors, vectors, queries, positives, threads=os.cpu_count() or 1)}
+    every = {"all": _measures(ranks, boards, np.ones(len(queries), dtype=bool), config)}
+    of_slices = {name: _measured_slice(each, known, ranks, boards, config)["methods"] for name, each in slices.items()}
+    return {name: methods["pinsage"] for name, methods in {**every, **of_slices}.items()}
 
 
 def _content_part(embeddings: Version) -> np.ndarray:

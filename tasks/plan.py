@@ -63,7 +63,7 @@ _STAGES = {
     "holdout_pairs": _Stage("build_pairs", lambda config: config.pairs),
     "hard_negatives": _Stage("mine_hard_negatives", lambda config: config.hard_negatives),
     "model": _Stage("train_model", lambda config: {"model": config.model, "training": config.training}),
-    "evaluation": _Stage("evaluate_model", lambda config: config.evaluation),
+    "evaluation": _Stage("evaluate_model", lambda config: config.evaluation.measurable),
     "embeddings": _Stage("embedding_sources", lambda config: config.embedding),
     "index": _Stage("build_index", lambda config: config.index),
     "report": _Stage("write_report"),

@@ -1,10 +1,14 @@
 """Settings of the evaluation (Ying et al. 2018, section 4.2)."""
 
-from typing import Literal
+from importlib.util import find_spec
+from typing import Literal, Self
 
 from pydantic import BaseModel, Field
 
-BaselineName = Literal["popularity", "content", "item_knn", "random_walk", "pagerank"]
+BaselineName = Literal["popularity", "content", "item_knn", "random_walk", "pagerank", "matrix_factorisation"]
+
+# Baselines that need a library of the extra ``baselines``.
+LIBRARIES = {"matrix_factorisation": "implicit"}
 
 
 class EvaluationConfig(BaseModel, frozen=True, extra="forbid"):
@@ -29,14 +33,18 @@ class EvaluationConfig(BaseModel, frozen=True, extra="forbid"):
         description="Pairs evaluated: a random sample above this many.",
     )
     baselines: tuple[BaselineName, ...] = Field(
-        default=("popularity", "content", "item_knn", "random_walk", "pagerank"),
-        description="Methods measured beside the model, on the same pairs.",
+        default=("popularity", "content", "item_knn", "random_walk", "pagerank", "matrix_factorisation"),
+        description="Methods measured beside the model, on the same pairs; the last one where `implicit` is installed.",
     )
     pagerank_iterations: int = Field(
         default=3, ge=1, le=100, description="Item-board-item steps after which the PageRank baseline stops."
     )
     pagerank_restart: float = Field(
         default=0.5, gt=0, lt=1, description="Probability of returning to the query before each item-board-item step."
+    )
+    factors: int = Field(default=64, ge=1, le=4096, description="Width of the matrix factorisation baseline.")
+    factor_iterations: int = Field(
+        default=15, ge=1, le=1000, description="Alternations after which the matrix factorisation baseline stops."
     )
     bootstrap_samples: int = Field(
         default=400, ge=20, le=100_000, description="Resamples of the boards behind the intervals."
@@ -55,3 +63,14 @@ class EvaluationConfig(BaseModel, frozen=True, extra="forbid"):
         description="Random item pairs behind the similarity spread.",
     )
     seed: int = Field(default=41, ge=0, le=2**31 - 1, description="Seed of the query sample and of every resample.")
+
+    @property
+    def absent_baselines(self) -> tuple[BaselineName, ...]:
+        """Baselines whose library is not installed."""
+        return tuple(name for name in self.baselines if name in LIBRARIES and find_spec(LIBRARIES[name]) is None)
+
+    @property
+    def measurable(self) -> Self:
+        """The same without `absent_baselines`: what an evaluation on this machine depends on."""
+        absent = self.absent_baselines
+        return self.model_copy(update={"baselines": tuple(name for name in self.baselines if name not in absent)})

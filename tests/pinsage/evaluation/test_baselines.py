@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from pinsage.evaluation.bootstrap import Resamples
+from pinsage.evaluation.config import LIBRARIES, EvaluationConfig
 from pinsage.evaluation.item_knn import item_knn_ranks
+from pinsage.evaluation.matrix_factorisation import item_factors, matrix_factorisation_ranks
 from pinsage.evaluation.popularity import popularity_ranks
 from pinsage.evaluation.random_walk import random_walk_ranks
 from pinsage.evaluation.ranking import rank_by_vectors
 from pinsage.evaluation.slices import few_saves_slice
 from pinsage.graph.bipartite import build_graph
+from tests.pinsage.training.planted import planted_graph
 
 
 def test_item_knn_is_the_cosine_of_board_sets() -> None:
@@ -33,6 +36,33 @@ def test_random_walk_ranks_inside_the_neighborhood_and_ties_behind_it() -> None:
     ranks = random_walk_ranks(neighbors, importances, np.array([0, 0, 0, 1, 2]), np.array([3, 1, 4, 4, 0]))
     # 2 and 1 tie for places 2 and 3; 4 is the one left; 1 has three unranked for places 2 to 4; 2 knows nobody.
     np.testing.assert_allclose(ranks, [1, 2.5, 4, 3, 2.5])
+
+
+def test_matrix_factorisation_finds_communities_with_any_number_of_threads() -> None:
+    pytest.importorskip("implicit")
+    graph = planted_graph()
+    saved = np.flatnonzero(graph.item_degrees())
+    factors = item_factors(graph, factors=16, iterations=8, seed=3)
+    assert not factors[graph.item_degrees() == 0].any()
+    cosines = factors[saved] @ factors[saved].T
+    same = saved[:, None] % 8 == saved % 8
+    assert cosines[same].mean() > 0.8
+    assert cosines[~same].mean() < 0.2
+    queries, positives = saved[:-8], saved[8:]
+    found = [
+        matrix_factorisation_ranks(graph, queries, positives, factors=16, iterations=8, seed=3, threads=threads)
+        for threads in (1, 2)
+    ]
+    np.testing.assert_array_equal(found[0], found[1])
+    assert np.median(found[0]) < 50
+
+
+def test_a_baseline_without_its_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LIBRARIES, "matrix_factorisation", "no_such_library")
+    config = EvaluationConfig()
+    assert config.absent_baselines == ("matrix_factorisation",)
+    assert "matrix_factorisation" not in config.measurable.baselines
+    assert config.measurable.absent_baselines == ()
 
 
 def test_popularity_leaves_the_query_out() -> None:
