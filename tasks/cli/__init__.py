@@ -5,7 +5,7 @@ import sys
 import structlog
 from pydantic import ValidationError
 
-from tasks.cli import doctor, ingest, look, operate, plan, run, serve  # noqa: F401  # each registers its commands
+from tasks.cli import ablate, doctor, ingest, look, operate, plan, run, serve  # noqa: F401  # each registers its commands
 from tasks.cli.app import app, errors
 
 __all__ = ["main"]

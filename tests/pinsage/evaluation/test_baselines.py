@@ -46,7 +46,7 @@ def test_matrix_factorisation_finds_communities_with_any_number_of_threads() -> 
     assert not factors[graph.item_degrees() == 0].any()
     cosines = factors[saved] @ factors[saved].T
     same = saved[:, None] % 8 == saved % 8
-    assert cosines[same].mean() > 0.8
+    assert cosines[same].mean() > 0.6
     assert cosines[~same].mean() < 0.2
     queries, positives = saved[:-8], saved[8:]
     found = [

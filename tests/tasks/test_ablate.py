@@ -1,0 +1,84 @@
+"""`pinsage ablate`: what its rows change, and a table from planted data to Markdown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pinsage.store import Store
+from tasks.ablate import Row, rows_of, with_settings
+from tasks.ablation_page import markdown, plot
+from tasks.session import Session
+from tests.tasks.test_pipeline import DAY, ITEMS, SMALL, pinsage, planted
+
+RESULTS = {
+    "day": "2026-03-20",
+    "pool_size": 600,
+    "num_queries": 1234,
+    "content": {"hit_rate@500": 0.25},
+    "tables": {
+        "1": [
+            {"name": "mean-pooling", "seeds": [3, 4], "mean": {"hit_rate@500": 0.5}, "std": {"hit_rate@500": 0.01},
+             "training_seconds": None},
+            {"name": "PinSage", "seeds": [3, 4], "mean": {"hit_rate@500": 0.67}, "std": {"hit_rate@500": 0.02},
+             "training_seconds": 12.3},
+        ]
+    },
+}  # fmt: skip
+
+
+def test_rows_are_the_papers() -> None:
+    assert [row.name for row in rows_of(1)] == [
+        "max-pooling", "mean-pooling", "mean-pooling-xent", "mean-pooling-hard", "PinSage, max-margin", "PinSage",
+    ]  # fmt: skip
+    assert [row.settings["training"]["batch_pairs"] for row in rows_of(3)] == [512, 1024, 2048, 4096]
+    assert [row.settings["model"]["top_t"] for row in rows_of(4)] == [10, 20, 50]
+    with pytest.raises(ValueError, match="table 2; expected 1"):
+        rows_of(2)
+
+
+def test_a_row_changes_its_own_settings_alone(tmp_path: Path) -> None:
+    session = Session.open(str(tmp_path), {"training.epochs": 7, "training.seed": 20})
+    row = Row(1, "row", {"model": {"pooling": "mean"}})
+    changed = with_settings(session, row, 2).config
+    assert changed.model.pooling == "mean"
+    assert (changed.training.epochs, changed.training.seed) == (7, 22)
+    assert changed.model_copy(update={"model": session.config.model, "training": session.config.training}) == (
+        session.config
+    )
+
+
+def test_table_and_plot_show_every_row() -> None:
+    table = markdown(RESULTS)
+    assert "| content cosine | 0.2500 | - | - |" in table
+    assert "| PinSage | 0.6700 ± 0.0200 | 2 | 12 |" in table
+    assert "1,234 held-out pairs" in table
+    drawn = plot(RESULTS)
+    assert drawn.startswith("<svg")
+    assert all(name in drawn for name in ("content cosine", "mean-pooling", "PinSage"))
+
+
+@pytest.mark.slow
+def test_planted_data_to_a_table_and_nothing_twice(tmp_path: Path) -> None:
+    source, root = planted(tmp_path / "data", strings=False, timed=True, vectors=16), str(tmp_path / "store")
+    pinsage(
+        "ingest", "--root", root, "--items", str(source / "items.parquet"), "--saves", str(source / "saves.parquet"),
+        "--board-id", "collection", "--timestamp", "ts", "--vector", "image=embedding",
+    )  # fmt: skip
+    pinsage("run", "prepare", "--day", "2026-03-17", "--root", root, *SMALL)
+    pinsage("run", "validate", "--day", DAY, "--root", root, *SMALL)
+    command = ["ablate", "--root", root, "--day", DAY, "--tables", "4", "--seeds", "1", *SMALL]
+    results = json.loads(pinsage(*command, "--json").stdout)
+    (rows,) = results["tables"].values()
+    assert [row["name"] for row in rows] == ["T = 10", "T = 20", "T = 50"]
+    assert all(row["mean"]["hit_rate@500"] > 0.8 for row in rows), "500 of 600 items"
+    assert len({row["models"][0] for row in rows}) == 3
+    store = Store.open(root)
+    before = {info.key for info in store.objects.walk("")}
+    assert f"all {ITEMS} items" in pinsage(*command).stdout
+    assert {info.key for info in store.objects.walk("")} == before
+    refused = pinsage("ablate", "--root", root, "--day", DAY, "--tables", "9", check=False)
+    assert refused.returncode != 0
+    assert "expected 1" in refused.stderr
