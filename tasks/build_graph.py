@@ -7,6 +7,7 @@ A graph is built from the ground in rounds of chunks (`graph_rebuild.py`), or fr
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
 
@@ -117,7 +118,8 @@ def write_graph(out: Writer, made: Rebuilt | Extended, catalog: Version, config:
     offset_type = np.int32 if num_edges <= MAX_ROWS else np.int64
     days = [date.fromisoformat(uri.split("/")[-2]) for uri in catalog.json("partitions")["saves"]]
     ages = np.array([(date.fromisoformat(catalog.partition) - day).days for day in days])
-    for side, other in (SIDES, SIDES[::-1]):
+
+    def write_side(side: str, other: str) -> None:
         schema, batches = id_batches(made.ids(side), f"{side}_id")
         out.write_table(f"{side}_ids", batches, schema)
         out.write_array(f"{side}_offsets", np.concatenate([[0], np.cumsum(degrees[side])]).astype(offset_type))
@@ -125,6 +127,9 @@ def write_graph(out: Writer, made: Rebuilt | Extended, catalog: Version, config:
         if isinstance(made, Rebuilt) and config.recency_half_life_days:
             weights = (recency_weights(ages[places], config.recency_half_life_days) for places in made.days(side))
             out.write_pieces(f"{side}_edge_weights", weights, num_rows=num_edges, dtype=np.dtype(np.float32))
+
+    with ThreadPoolExecutor(len(SIDES)) as pool:  # hashing and copying release the interpreter
+        list(pool.map(write_side, SIDES, SIDES[::-1]))
     out.write_json("statistics", graph_statistics(degrees["item"], degrees["board"], made.num_saves, made.pruned))
     out.facts.update(
         num_items=len(degrees["item"]),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numba import njit
 
 PIECE_EDGES = 4_194_304
 
@@ -22,26 +21,18 @@ def insertion_points(offsets: np.ndarray, others: np.ndarray, rows: np.ndarray, 
     Returns:
         int64 [n], the place in ``others`` before which each edge belongs; -1 for one that is there already.
     """
-    points = np.empty(len(rows), np.int64)
-    _find(offsets, others, rows, added, points)
+    is_known = rows < len(offsets) - 1
+    known = np.minimum(rows, len(offsets) - 2)
+    ends = np.where(is_known, offsets[known + 1], len(others)).astype(np.int64)
+    points, stops = np.where(is_known, offsets[known], len(others)).astype(np.int64), ends.copy()
+    while (open_ := np.flatnonzero(points < stops)).size:
+        middle = (points[open_] + stops[open_]) // 2
+        is_less = others[middle] < added[open_]
+        points[open_] = np.where(is_less, middle + 1, points[open_])
+        stops[open_] = np.where(is_less, stops[open_], middle)
+    inside = np.flatnonzero(points < ends)
+    points[inside[others[points[inside]] == added[inside]]] = -1
     return points
-
-
-@njit(cache=True, nogil=True)
-def _find(offsets: np.ndarray, others: np.ndarray, rows: np.ndarray, added: np.ndarray, points: np.ndarray) -> None:
-    for edge in range(len(rows)):
-        if rows[edge] >= len(offsets) - 1:
-            points[edge] = len(others)
-            continue
-        start, stop = np.int64(offsets[rows[edge]]), np.int64(offsets[rows[edge] + 1])
-        end = stop
-        while start < stop:
-            middle = (start + stop) // 2
-            if others[middle] < added[edge]:
-                start = middle + 1
-            else:
-                stop = middle
-        points[edge] = -1 if start < end and others[start] == added[edge] else start
 
 
 def with_inserted(others: np.ndarray, points: np.ndarray, added: np.ndarray) -> Iterator[np.ndarray]:
