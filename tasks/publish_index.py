@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import structlog
 
+from pinsage.index.geometry import row_blocks
 from pinsage.serving.published import PublishedIndex, open_published
 from pinsage.store import Version
+from tasks.rollback import rolled_back
 from tasks.session import Session
 
 log = structlog.get_logger()
@@ -34,7 +36,8 @@ def publish_index(session: Session, index: Version, *, force: bool = False) -> P
     Args:
         session: Store and configuration (``publish``).
         index: The index to serve.
-        force: Let an older day replace a newer one. The gate is never skipped.
+        force: Let an older day replace a newer one, or an index that was rolled back come again. The gate is never
+            skipped.
 
     Raises:
         PublicationRefusedError: A check failed; the message names each with what was got and expected.
@@ -49,6 +52,9 @@ def publish_index(session: Session, index: Version, *, force: bool = False) -> P
     current = None if head is None else store.version(head.uri)
     if current is not None and current.partition > index.partition and not force:
         return Publication(False, f"{current.partition}, a newer day, is published", number, index.uri)
+    undone = rolled_back(references.history(), index.uri)
+    if undone is not None and not force:
+        return Publication(False, f"was rolled back by number {undone.number}", number, index.uri)
     faults = gate(session, index, current)
     if faults:
         raise PublicationRefusedError(
@@ -72,8 +78,7 @@ def gate(session: Session, index: Version, current: Version | None) -> list[str]
     coverage = sidecar["num_indexed"] / max(sidecar["num_items"], 1)
     if coverage < config.min_coverage:
         faults.append(f"{coverage:.3f} of the catalogue is indexed, expected at least {config.min_coverage}")
-    norms = opened.index.geometry.content_norms(np.asarray(opened.index.embeddings))
-    deviation = float(np.abs(norms[norms > 0] - 1).max(initial=0))
+    deviation = norm_deviation(opened)
     if deviation > config.max_norm_deviation:
         faults.append(f"norms differ from 1 by up to {deviation:.4f}, expected at most {config.max_norm_deviation}")
     embeddings = store.input_of(index, "embeddings")
@@ -97,6 +102,15 @@ def gate(session: Session, index: Version, current: Version | None) -> list[str]
                     f"{config.min_neighbor_overlap}: same model, other neighbors"
                 )
     return faults
+
+
+def norm_deviation(opened: PublishedIndex) -> float:
+    """The largest distance from 1 of a vector's norm, popularity term and zero vectors left out."""
+    embeddings, largest = opened.index.embeddings, 0.0
+    for rows in row_blocks(len(embeddings)):
+        norms = opened.index.geometry.content_norms(np.asarray(embeddings[rows]))
+        largest = max(largest, float(np.abs(norms[norms > 0] - 1).max(initial=0)))
+    return largest
 
 
 def neighbor_overlap(new: PublishedIndex, old: PublishedIndex, k: int, num_queries: int) -> float:

@@ -41,6 +41,8 @@ def search(
 @app.command()
 def status(root: Root, as_json: Json = False) -> None:
     """Show what is ingested, prepared, trained and published."""
+    from pinsage.store.pins import pins
+
     store = open_session(root, []).store
     heads = {name: store.ref(name).head() for name in ("champion", "published")}
     known = {
@@ -48,6 +50,7 @@ def status(root: Root, as_json: Json = False) -> None:
         **{f"raw/{table}": _span(store.ref_names(f"raw/{table}")) for table in ("items", "saves", "engagements")},
         "prepared": ", ".join(store.ref_names("prepared")[-5:]) or "none",
         **{name: "none" if head is None else f"{head.uri} (number {head.number})" for name, head in heads.items()},
+        "pins": ", ".join(pins(store)) or "none",
     }
     emit(known) if as_json else console.print(two_columns("status", known))
 

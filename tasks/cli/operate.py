@@ -1,4 +1,4 @@
-"""Commands of the people who run it: ``pinsage rollback | gc | drop | config``."""
+"""Commands of the people who run it: ``pinsage rollback | pin | unpin | gc | drop | config``."""
 
 from typing import Annotated
 
@@ -15,15 +15,37 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Point ``published`` (or ``champion``) to the version it pointed to before."""
-    if name not in ("published", "champion"):
-        raise typer.BadParameter(f"{name!r}: expected published or champion")
-    log = open_session(root, []).store.ref(name)
-    history = log.history()
-    earlier = [entry for entry in history if entry.uri != history[-1].uri] if history else []
-    if not earlier:
-        raise LookupError(f"reference {name} has {len(history)} entries and no earlier version to go back to")
-    entry = log.append(earlier[-1].uri, after=history[-1].number, details={"rollback_of": history[-1].number})
+    from tasks.rollback import rollback as roll_back
+
+    entry = roll_back(open_session(root, []).store, name)
     emit(entry.model_dump()) if as_json else console.print(f"{name} is now {entry.uri} (number {entry.number})")
+
+
+@app.command()
+def pin(
+    uri: Annotated[str, typer.Argument(help="<dataset>/<partition>/<fingerprint> of the version to keep.")],
+    root: Root,
+    name: Annotated[str | None, typer.Option(help="Name of the pin; made from the URI when left out.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Keep a version, and what it was made from, from garbage collection."""
+    from pinsage.store.pins import pin as pin_version
+
+    entry = pin_version(open_session(root, []).store, uri, name)
+    emit(entry.model_dump()) if as_json else console.print(f"{entry.uri} is kept as {entry.name}")
+
+
+@app.command()
+def unpin(
+    name: Annotated[str, typer.Argument(help="Name of the pin; `pinsage status` lists them.")],
+    root: Root,
+    as_json: Json = False,
+) -> None:
+    """Leave a pinned version to the garbage collection again."""
+    from pinsage.store.pins import unpin as unpin_version
+
+    unpin_version(open_session(root, []).store, name)
+    emit({"unpinned": name}) if as_json else console.print(f"{name} is no longer pinned")
 
 
 @app.command()
