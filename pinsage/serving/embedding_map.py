@@ -22,9 +22,9 @@ from pinsage.unit_rows import unit_rows
 LANDMARKS = 2000
 PERPLEXITY = 30
 ITERATIONS = 400
-# Nearest landmarks that an item is put among, and how sharply the nearest one wins.
-NEAREST = 5
-SHARPNESS = 60.0
+# Nearest landmarks that an item is put among, and how sharply the nearest one wins over one of the average distance.
+NEAREST = 6
+SHARPNESS = 4.0
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,9 @@ def project(vectors: np.ndarray, seed: int) -> np.ndarray:
     for rows in row_blocks(len(vectors), 8192):
         cosines = vectors[rows] @ landmarks.T
         near = np.argpartition(-cosines, nearest - 1, axis=1)[:, :nearest]
-        weights = np.take_along_axis(cosines, near, axis=1)
-        weights = np.exp(SHARPNESS * (weights - weights.max(axis=1, keepdims=True)))
+        distances = 1 - np.take_along_axis(cosines, near, axis=1)
+        gaps = distances - distances.min(axis=1, keepdims=True)
+        weights = np.exp(-SHARPNESS * gaps / np.maximum(gaps.mean(axis=1, keepdims=True), 1e-9))
         places[rows] = np.einsum("nk,nkc->nc", weights / weights.sum(axis=1, keepdims=True), placed[near])
     low, high = places.min(axis=0), places.max(axis=0)
     return ((places - low) / np.maximum(high - low, 1e-9)).astype(np.float32)
