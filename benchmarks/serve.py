@@ -26,6 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 
 import numpy as np
+import structlog
 
 from benchmarks.planted_versions import plant_version
 from pinsage.store import ReferenceLog, Store
@@ -47,6 +48,8 @@ def main() -> None:
     options.add_argument("--versions", type=int, default=4)
     options.add_argument("--clients", type=int, default=4)
     given = options.parse_args()
+    # Standard output is for the one line.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     print(json.dumps(measure(given.answers, given.swaps, given.rollbacks, given.items, given.versions, given.clients)))
 
 

@@ -40,10 +40,16 @@ class Refusal:
 
 
 class OpenVersion:
-    """One opened version and its readers; whoever made it is the first of them."""
+    """One opened version and its readers; whoever made it is the first of them.
 
-    def __init__(self, index: PublishedIndex) -> None:
+    Args:
+        index: What answers.
+        number: Of the publication that it was opened for.
+    """
+
+    def __init__(self, index: PublishedIndex, number: int) -> None:
         self.index = index
+        self.number = number
         self._readers = 1
         self._lock = threading.Lock()
         self._parts: dict[type[Any], Any] = {}
@@ -97,7 +103,6 @@ class OpenVersions:
         self._store = store
         self._config = config
         self.refused: Refusal | None = None
-        self.number = 0
         self._head = self._open_head()
         self._earlier: OrderedDict[str, OpenVersion] = OrderedDict()
         self._closed = threading.Event()
@@ -129,20 +134,20 @@ class OpenVersions:
         """
         with self._refreshing:
             reference = self._store.ref(REFERENCE).head()
-            if reference is None or reference.uri == self._head.index.version.uri:
-                if reference is not None:
-                    self.number, self.refused = reference.number, None
+            if reference is None or self._closed.is_set():
+                return False
+            if reference.uri == self._head.index.version.uri:
+                self._head.number, self.refused = reference.number, None
                 return False
             try:
-                opened = OpenVersion(open_published(self._store.version(reference.uri)))
+                opened = self._open(reference)
             except Exception as error:
                 refusal = Refusal(reference.number, reference.uri, str(error))
                 if refusal != self.refused:
                     log.error("version refused", number=refusal.number, uri=refusal.uri, reason=refusal.reason)
                 self.refused = refusal
                 raise
-            old, self._head = self._head, opened
-            self.number, self.refused = reference.number, None
+            old, self._head, self.refused = self._head, opened, None
             old.leave()
             log.info("version opened", number=reference.number, uri=reference.uri)
             return True
@@ -153,11 +158,11 @@ class OpenVersions:
 
     def close(self) -> None:
         """Stop looking for new versions and give up all holds; readers at work end first."""
-        if self._closed.is_set():
-            return
-        self._closed.set()
-        self._head.leave()
         with self._refreshing:
+            if self._closed.is_set():
+                return
+            self._closed.set()
+            self._head.leave()
             while self._earlier:
                 self._earlier.popitem()[1].leave()
 
@@ -167,8 +172,10 @@ class OpenVersions:
             raise NothingPublishedError(
                 f"store {self._store.root}: no index is published; run `pinsage run all --day YYYY-MM-DD` first"
             )
-        self.number = reference.number
-        return OpenVersion(open_published(self._store.version(reference.uri)))
+        return self._open(reference)
+
+    def _open(self, reference: Reference) -> OpenVersion:
+        return OpenVersion(open_published(self._store.version(reference.uri)), reference.number)
 
     def _enter_head(self) -> OpenVersion:
         if self._process != os.getpid():
@@ -186,12 +193,13 @@ class OpenVersions:
         held.leave()
         with self._refreshing:
             if uri not in self._earlier:
-                if all(reference.uri != uri for reference in self.history()):
+                published = next((each for each in reversed(self.history()) if each.uri == uri), None)
+                if published is None:
                     raise UnknownVersionAskedError(
                         f"version {uri!r} was never published; /versions lists those that were"
                     )
                 try:
-                    self._earlier[uri] = OpenVersion(open_published(self._store.version(uri)))
+                    self._earlier[uri] = self._open(published)
                 except UnknownVersionError:
                     raise UnknownVersionAskedError(f"version {uri} was removed by a garbage collection") from None
             self._earlier.move_to_end(uri)
@@ -207,7 +215,7 @@ class OpenVersions:
         self._process = os.getpid()
         self._refreshing = threading.Lock()
         if forked:
-            self._head = OpenVersion(self._head.index)
+            self._head = OpenVersion(self._head.index, self._head.number)
             self._earlier = OrderedDict()
         if self._config.poll_seconds > 0:
             arguments = (weakref.ref(self), self._closed, self._config.poll_seconds)

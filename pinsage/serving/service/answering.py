@@ -94,7 +94,7 @@ def answering_routes(recommender: Recommender, config: ServingConfig, metrics: S
             return Health(
                 status="ok" if refused is None else "degraded",
                 version=held.index.version.uri,
-                number=recommender.versions.number,
+                number=held.number,
                 num_items=len(held.index.row_of),
                 refused=None if refused is None else vars(refused),
             )

@@ -36,6 +36,6 @@ class ServiceMetrics:
         versions = self._recommender.versions
         with versions.reading() as held:
             self._items.set(len(held.index.row_of))
-        self._number.set(versions.number)
+            self._number.set(held.number)
         self._refused.set(versions.refused is not None)
         return generate_latest(self._registry), CONTENT_TYPE_LATEST
