@@ -186,22 +186,23 @@ def changes_of(published: ReferenceLog, uris: list[str], num_swaps: int, num_rol
 def swap(address: str, changes: Iterator[str], num_changes: int, clients: Clients, num_answers: int) -> list[float]:
     """Make all changes at even distances among the next answers; gives the seconds until the service went over."""
     first, seconds = clients.answered, []
-    with closing(http.client.HTTPConnection(address)) as connection:
-        for number in range(1, num_changes + 1):
-            while clients.answered < first + number * num_answers / (num_changes + 1):
-                time.sleep(PAUSE_SECONDS)
-            uri, started = next(changes), time.perf_counter()
-            while published_version(connection) != uri:
-                time.sleep(PAUSE_SECONDS)
-            seconds.append(time.perf_counter() - started)
+    for number in range(1, num_changes + 1):
+        while clients.answered < first + number * num_answers / (num_changes + 1):
+            time.sleep(PAUSE_SECONDS)
+        uri, started = next(changes), time.perf_counter()
+        while published_version(address) != uri:
+            time.sleep(PAUSE_SECONDS)
+        seconds.append(time.perf_counter() - started)
     return seconds
 
 
-def published_version(connection: http.client.HTTPConnection) -> str:
+def published_version(address: str) -> str:
     """What the service answers from."""
-    connection.request("GET", "/health")
-    version: str = json.loads(connection.getresponse().read())["version"]
-    return version
+    # A connection of its own: the service closes those that are idle between two changes.
+    with closing(http.client.HTTPConnection(address)) as connection:
+        connection.request("GET", "/health")
+        version: str = json.loads(connection.getresponse().read())["version"]
+        return version
 
 
 def latencies(seconds: list[float], wall_seconds: float) -> dict[str, float]:
