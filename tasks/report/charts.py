@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import vl_convert
 
-OURS, OTHERS, INK = "#d4552a", "#8b95a5", "#7a8699"
+OURS, OTHERS, INK, INTERVAL = "#d4552a", "#8b95a5", "#7a8699", "#566072"
 WIDTH, HEIGHT = 460, 190
 
 Row = dict[str, Any]
@@ -48,8 +48,9 @@ def ranked(rows: Sequence[Row], name: str, value: str, ours: str, title: str) ->
     base = alt.Chart(alt.Data(values=list(rows)), width=WIDTH - 90, height=24 * len(rows))
     y = alt.Y(f"{name}:N", sort=alt.EncodingSortField(value, order="descending"), title=None)
     color = alt.condition(f"datum.{name} == '{ours}'", alt.value(OURS), alt.value(OTHERS))
-    drawn = base.mark_bar(height=14).encode(x=alt.X(f"{value}:Q", title=title), y=y, color=color)
-    ticks = base.mark_rule(color=INK).encode(x="low:Q", x2="high:Q", y=y)
+    x = alt.X(f"{value}:Q", title=title, axis=alt.Axis(tickCount=5))
+    drawn = base.mark_bar(height=14).encode(x=x, y=y, color=color)
+    ticks = base.mark_rule(color=INTERVAL, strokeWidth=2).encode(x="low:Q", x2="high:Q", y=y)
     return _svg(drawn + ticks)
 
 
@@ -92,7 +93,8 @@ _LEGEND = alt.Legend(orient="top", title=None, labelColor=INK)
 def _svg(chart: Any) -> str:
     text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"}
     looks = (
-        chart.configure(background="transparent", font="system-ui, sans-serif")
+        # Labels are measured here and drawn there, in a font that may be wider: room on the left.
+        chart.configure(background="transparent", font="sans-serif", padding={"left": 20, "right": 8})
         .configure_axis(gridColor="#8883", domainColor="#8886", tickColor="#8886", **text)
         .configure_view(stroke=None)
         .configure_legend(labelFontSize=12)

@@ -10,18 +10,19 @@ import jinja2
 
 from tasks.report.blocks import Section
 
-# Where the copy for people gets what belongs to the store and not to the version.
-MARK = "<!-- present -->"
+# Where the copy for people gets what belongs to the store and not to the version: sections, and links to them.
+MARK, NAVIGATION_MARK = "<!-- present -->", "<!-- present navigation -->"
 
 
 def render_page(day: str, index: str, sections: Sequence[Section]) -> str:
     """The whole page; `with_present` completes it."""
-    return _template().render(day=day, index=index, sections=sections, mark=MARK, present=False)
+    return _template().render(day=day, index=index, sections=sections, marks=(NAVIGATION_MARK, MARK), present="")
 
 
 def with_present(page: str, sections: Sequence[Section]) -> str:
     """The page with further sections before its last one."""
-    return page.replace(MARK, _template().render(sections=sections, present=True))
+    drawn = {kind: _template().render(sections=sections, present=kind) for kind in ("links", "sections")}
+    return page.replace(NAVIGATION_MARK, drawn["links"]).replace(MARK, drawn["sections"])
 
 
 def _template() -> jinja2.Template:

@@ -7,7 +7,7 @@ import numpy as np
 from tasks.report.blocks import Card, Cards, Cell, Chart, Facts, Link, Section, Table
 from tasks.report.charts import bars
 from tasks.report.graph import degree_histogram
-from tasks.report.render import MARK, render_page, with_present
+from tasks.report.render import MARK, NAVIGATION_MARK, render_page, with_present
 
 
 def test_degrees_are_counted_by_powers_of_two() -> None:
@@ -40,4 +40,6 @@ def test_texts_of_the_catalogue_are_shown_as_text_and_every_block_is_drawn() -> 
 
     completed = with_present(page, [Section("Timings", "9 seconds")])
     assert MARK not in completed
+    assert NAVIGATION_MARK not in completed
+    assert '<a href="#timings">Timings</a>' in completed
     assert completed.index('id="first-one"') < completed.index("9 seconds") < completed.index('id="last"')
