@@ -110,7 +110,7 @@ def _show(session: Session) -> None:
     site = Path(session.store.root) / "_site"
     console.print(f"Report:     {site}/reports/{DAY}/index.html")
     console.print(f"Data Docs:  {site}/data_docs/{DAY}/index.html")
-    console.print(f"Explorer:   .venv/bin/pinsage serve --root {root}")
+    console.print(f"Explorer:   .venv/bin/pinsage serve --root {site.parent}")
     console.print("Airflow UI: `make demo-up` starts it again and keeps it running")
 
 
