@@ -13,9 +13,10 @@ from pinsage.graph.vocabulary import Vocabulary
 from pinsage.pairs.consecutive import consecutive_pairs
 from pinsage.pairs.split import is_tune_pair
 from pinsage.stable_hash import combine, hash_ids
-from pinsage.store import Version
+from pinsage.store import Store, Version
 from tasks.days import add_days
 from tasks.deliveries import Deliveries
+from tasks.graph_chunks import Chunk, chunks_of
 from tasks.prepared import Prepared
 from tasks.session import Session
 
@@ -131,35 +132,51 @@ def pairs_of(
 
     Logged engagements where there are any (or the config asks for them), consecutive saves else.
     """
-    config = session.config.pairs
+    config, chunk_rows = session.config.pairs, session.config.resources.saves_per_chunk
     logged = config.source == "engagements" or (config.source == "auto" and len(engagements) > 0)
-    time_column = "engaged_at" if logged else "saved_at"
-    columns = ["query_id" if logged else "board_id", "item_id", time_column, "split"]
-    tables = [
-        version.table("engagements" if logged else "saves", columns) for version in (engagements if logged else saves)
-    ]
-    if not tables:
+    columns = ["query_id", "item_id", "engaged_at"] if logged else ["board_id", "item_id", "saved_at"]
+    partitions, table = (engagements, "engagements") if logged else (saves, "saves")
+    if not partitions:
         return np.zeros((0, 2), np.int32), np.zeros(0, np.uint64), np.zeros(0, np.int64)
-    table = pa.concat_tables(tables)
+    chunks = chunks_of(session.store, [version.uri for version in partitions], table, chunk_rows)
+    # Boards are taken in ranges of their hash, which is what pairs are ordered by: any number of parts makes the same.
+    parts = []
+    for part in range(len(chunks)):
+        rows = pa.concat_tables(
+            [part_of_boards(session.store, chunk, columns, split, part, len(chunks)) for chunk in chunks]
+        )
+        words, times = hash_ids(rows.column(0)), pc.fill_null(rows.column(2).cast(pa.int64()), 0).to_numpy()
+        item_rows = vocabulary.rows(rows.column("item_id")).astype(np.int32)
+        if logged:
+            pairs = np.stack([vocabulary.rows(rows.column("query_id")).astype(np.int32), item_rows], axis=1)
+            kept = pairs[:, 0] != pairs[:, 1]
+            order = np.lexsort((times[kept], pairs[kept, 1], pairs[kept, 0], words[kept]))
+            parts.append((pairs[kept][order], words[kept][order], times[kept][order]))
+            continue
+        found = consecutive_pairs(
+            words,
+            hash_ids(rows.column("item_id")),
+            times,
+            seed=config.seed,
+            chains=chains,
+            max_gap=int(config.max_gap_days * MICROSECONDS_PER_DAY),
+            max_pairs_per_board=config.max_pairs_per_board * chains,
+        )
+        pairs = np.stack([item_rows[found.query], item_rows[found.item]], axis=1)
+        parts.append((pairs, combine(0, words[found.item]), times[found.item]))
+    pairs, words, times = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return pairs, words, times
+
+
+def part_of_boards(
+    store: Store, chunk: Chunk, columns: Sequence[str], split: str | None, part: int, num_parts: int
+) -> pa.Table:
+    """Rows of a chunk whose board (or query, the first column) is in one of ``num_parts`` ranges of its hash."""
+    tables = [store.version(each.uri).table(each.table, [*columns, "split"], each.rows) for each in chunk.slices]
+    rows = pa.concat_tables(tables)
     if split is not None:
-        table = table.filter(pc.equal(table.column("split"), split))
-    item_rows = vocabulary.rows(table.column("item_id")).astype(np.int32)
-    times = pc.fill_null(table.column(time_column).cast(pa.int64()), 0).to_numpy()
-    if logged:
-        pairs = np.stack([vocabulary.rows(table.column("query_id")).astype(np.int32), item_rows], axis=1)
-        words = hash_ids(table.column("query_id"))
-        kept = pairs[:, 0] != pairs[:, 1]
-        order = np.lexsort((times[kept], pairs[kept, 1], pairs[kept, 0], words[kept]))
-        return pairs[kept][order], words[kept][order], times[kept][order]
-    boards = hash_ids(table.column("board_id"))
-    found = consecutive_pairs(
-        boards,
-        hash_ids(table.column("item_id")),
-        times,
-        seed=config.seed,
-        chains=chains,
-        max_gap=int(config.max_gap_days * MICROSECONDS_PER_DAY),
-        max_pairs_per_board=config.max_pairs_per_board * chains,
-    )
-    pairs = np.stack([item_rows[found.query], item_rows[found.item]], axis=1)
-    return pairs, combine(0, boards[found.item]), times[found.item]
+        rows = rows.filter(pc.equal(rows.column("split"), split))
+    if num_parts > 1:
+        ranges = ((hash_ids(rows.column(columns[0])) >> np.uint64(32)) * np.uint64(num_parts)) >> np.uint64(32)
+        rows = rows.filter(pa.array(ranges == part))
+    return rows.select(columns)

@@ -1,11 +1,10 @@
-"""Ids outside, rows inside: the only place that converts between them.
+"""Ids outside, rows inside: converted for a graph that is built.
 
-Rows are ordered by (first day, id), so that an item keeps its row while days are appended.
+Rows are ordered by (first day, id), so that an item keeps its row while days are appended. Building a graph finds
+rows by other means (`distinct_ids.py`, `row_layout.py`), because it must not hold all ids at once.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
@@ -24,18 +23,6 @@ class Vocabulary:
 
     def __len__(self) -> int:
         return len(self.ids)
-
-    @classmethod
-    def from_days(cls, days: Iterable[pa.Array | pa.ChunkedArray], id_type: pa.DataType) -> Vocabulary:
-        """Collect distinct ids from days in ascending order; within a day new ids are ordered by themselves."""
-        seen: pa.Array = pa.array([], id_type)
-        for ids in days:
-            flat = ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids
-            distinct = pc.unique(flat.cast(id_type)).drop_null()
-            new = distinct.filter(pc.invert(pc.is_in(distinct, value_set=seen))) if len(seen) else distinct
-            if len(new):
-                seen = pa.concat_arrays([seen, new.take(pc.sort_indices(new))])
-        return cls(seen)
 
     def rows(self, ids: pa.Array | pa.ChunkedArray) -> np.ndarray:
         """Row of every id, int64 [n]; -1 for an id that is not in the vocabulary."""
