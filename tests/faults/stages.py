@@ -58,6 +58,12 @@ def run_stage(root: str, data: str, stage: str, places: str = "") -> None:
         Path(places).write_text("\n".join(reached()))
 
 
+def run_day(root: str, data: str) -> None:
+    """The whole day, or what is missing of it."""
+    for stage in ("ingest", "as_of_day", *STAGES[1:]):
+        run_stage(root, data, stage)
+
+
 @dataclass(frozen=True)
 class State:
     """What a store shows: the content digest of every committed version by URI, and every reference's history."""

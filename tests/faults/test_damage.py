@@ -16,20 +16,14 @@ import pytest
 from pinsage.store import DamagedVersionError, Store
 from pinsage.store.garbage import drop_version
 from tests.faults.fork_server import ForkServer
-from tests.faults.stages import STAGES, CalmDay, copy, run_stage, state
+from tests.faults.stages import THIS, CalmDay, copy, state
 
 EACH = int(os.environ.get("PINSAGE_KILLS", "1").replace("all", "20"))
 SEED = os.environ.get("PINSAGE_SEED", "0")
 # Read only until the version that they are made for is there.
-INTERMEDIATE = ("checkpoints/", "embedding_layers/")
+INTERMEDIATE = ("checkpoints/", "embedding_layers/", "index_shards/")
 
 pytestmark = pytest.mark.slow
-
-
-def run_day(root: str, data: str) -> None:
-    """The whole day, or what is missing of it."""
-    for stage in ("ingest", "as_of_day", *STAGES[1:]):
-        run_stage(root, data, stage)
 
 
 def kinds(root: Path) -> dict[str, list[str]]:
@@ -55,13 +49,13 @@ def test_damaged_files_are_refused_by_name_and_healed(
         for key in dice.sample(sorted(keys), min(EACH, len(keys))):
             root = copy(calm.root, memory_folder / f"{kind}-{dice.random()}")
             spoil(root / key, damage, dice)
-            fork = forks.start("tests.faults.test_damage:run_day", str(root), calm.data)
+            fork = forks.start(f"{THIS}:run_day", str(root), calm.data)
             message = fork.log if fork.wait() else refusal(root)  # some files are read only by those who look
             assert Path(key).stem in message, (key, message)
             named = re.search(r"pinsage drop (\S+) --root", message)
             assert named is not None, (key, message)
             drop_version(Store.open(root), named.group(1))
-            forks.run("tests.faults.test_damage:run_day", str(root), calm.data)
+            forks.run(f"{THIS}:run_day", str(root), calm.data)
             healed = state(str(root))
             assert not healed.digests.items() ^ calm.finished.digests.items(), key
             assert healed.references == calm.finished.references, key
