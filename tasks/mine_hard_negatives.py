@@ -12,7 +12,7 @@ from tasks.dask_cluster import map_chunks
 from tasks.sample_neighborhoods import kernel_threads, open_graph
 from tasks.session import Session
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 CHUNK_QUERIES = 16_384
 
 log = structlog.get_logger()

@@ -15,7 +15,7 @@ from pinsage.walks.importance import importance_neighborhoods
 from tasks.dask_cluster import map_chunks
 from tasks.session import Session
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 
 log = structlog.get_logger()
 
@@ -61,7 +61,7 @@ def sample_chunk(rows: range, root: str, graph_uri: str, spec: WriteSpec, config
     """Write the neighborhoods of some rows: what a Dask worker does."""
     store = Store.open(root)
     out = Writer.resume(store, spec)
-    neighbors, importances = importance_neighborhoods(
+    neighbors, importances, _ = importance_neighborhoods(
         open_graph(store.version(graph_uri)), rows, config, threads=threads
     )
     out.write_array("neighbors", neighbors, rows=rows)

@@ -39,33 +39,48 @@ def mix(word: int) -> int:
     return word ^ (word >> 31)
 
 
-def draw(key: int, counter: int) -> int:
-    return mix(key ^ ((counter * _GOLDEN) & _WORD)) >> 32
+def draw(row: int, seed: int, walk: int, number: int) -> int:
+    """64 bits of the walks' random stream."""
+    key = mix(mix(seed) ^ row) + walk * 0x8EBC6AF09C88C6E3
+    counter = (key + number * 0xA0761D6478BD642F) & _WORD
+    product = counter * (counter ^ 0xE7037ED1A0B428DB)
+    return (product >> 64) ^ (product & _WORD)
 
 
-def neighborhood(graph: BipartiteGraph, row: int, config: WalkConfig) -> list[tuple[int, int]]:
-    """(neighbor, visits) of one item, most visited first, ties by first visit."""
+def visits_in_order(
+    graph: BipartiteGraph, row: int, seed: int, walks: range, walk_length: int, restart: float
+) -> list[int]:
+    """The items, without ``row``, that walks from ``row`` visit: by traversal, then by walk."""
+
+    def choose(offsets: np.ndarray, neighbors: np.ndarray, node: int, word: int) -> int:
+        start, stop = int(offsets[node]), int(offsets[node + 1])
+        return int(neighbors[start + ((word >> 32) * (stop - start) >> 32)])
+
+    visits: list[int] = []
+    going = dict.fromkeys(walks, row) if graph.item_degrees()[row] else {}
+    for traversal in range(walk_length):
+        for walk, item in list(going.items()):
+            words = [draw(row, seed, walk, 3 * traversal + number) for number in range(3)]
+            board = choose(graph.item_offsets, graph.item_boards, item, words[0])
+            going[walk] = choose(graph.board_offsets, graph.board_items, board, words[1])
+            visits += [going[walk]] if going[walk] != row else []
+            if words[2] >> 32 < int(restart * 2**32):
+                del going[walk]
+    return visits
+
+
+def neighborhood(graph: BipartiteGraph, row: int, config: WalkConfig) -> tuple[list[tuple[int, int]], int]:
+    """(neighbor, visits) of one item, most visited first, ties by first visit; and the walks made."""
     visits: dict[int, int] = {}
-    boards_of = np.split(graph.item_boards, graph.item_offsets[1:-1])
-    items_of = np.split(graph.board_items, graph.board_offsets[1:-1])
-    if len(boards_of[row]) == 0:
-        return []
-    for walk in range(config.num_walks):
-        key = mix(mix(config.seed ^ mix(row)) ^ walk)
-        item, counter = row, 0
-        for step in range(config.walk_length):
-            if step > 0:
-                ends = draw(key, counter) < int(config.restart * 2**32)
-                if ends:
-                    break
-                counter += 1
-            boards = boards_of[item]
-            items = items_of[boards[(draw(key, counter) * len(boards)) >> 32]]
-            item = int(items[(draw(key, counter + 1) * len(items)) >> 32])
-            counter += 2
-            if item != row:
-                visits[item] = visits.get(item, 0) + 1
-    return sorted(visits.items(), key=lambda entry: -entry[1])[: config.top_t]
+    made = 0
+    while made < config.num_walks:
+        walks = range(made, min(made + 256, config.num_walks))
+        for item in visits_in_order(graph, row, config.seed, walks, config.walk_length, config.restart):
+            visits[item] = visits.get(item, 0) + 1
+        made = walks.stop
+        if 0 < config.enough_items <= sum(count >= config.enough_visits for count in visits.values()):
+            break
+    return sorted(visits.items(), key=lambda entry: -entry[1])[: config.top_t], made
 
 
 def pooled(projected: np.ndarray, neighbors: np.ndarray, importances: np.ndarray) -> np.ndarray:

@@ -10,6 +10,13 @@ class WalkConfig(BaseModel, frozen=True, extra="forbid"):
     walk_length: int = Field(default=2, ge=1, le=100, description="Most traversals item -> board -> item of a walk.")
     restart: float = Field(default=0.5, ge=0, le=1, description="Probability to end a walk before each next traversal.")
     top_t: int = Field(default=50, ge=1, le=1_000, description="Most visited items kept as the neighborhood (T).")
+    enough_items: int = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="End an item's walks, checked after every 256, once so many items have `enough_visits`; 0: never.",
+    )
+    enough_visits: int = Field(default=4, ge=1, le=1_000_000, description="Visits an item needs to count as enough.")
     seed: int = Field(default=0, ge=0, lt=2**63, description="Seed of the random stream.")
 
 

@@ -1,7 +1,7 @@
 """Hard negatives from a band of personalised PageRank ranks (Ying et al. 2018, section 3.3).
 
-PageRank is taken from the visit counts of many walks with restart; ties go by first visit. The stream is a function of
-(seed, query row, walk, draw), as in `kernel.py`.
+PageRank is taken from the visit counts of many walks with restart; ties go by first visit. The walks and their random
+stream are those of `kernel.py`, only longer.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from numba import njit
 
 from pinsage.graph.bipartite import BipartiteGraph
 from pinsage.walks.config import HardNegativeConfig
-from pinsage.walks.kernel import draw, mix
+from pinsage.walks.counting import count_visits, new_visit_table, select_top
+from pinsage.walks.random_stream import below, draw, row_key, walk_key
+from pinsage.walks.walkers import ROUND_WALKS, Side, WalkPlan, graph_sides, new_walkers, walk_group
 
 _QUERIES_PER_CALL = 512
 
@@ -59,24 +61,17 @@ def hard_negative_pools(
     low, high = rank_band(config, graph.num_items)
     pools = np.full((len(queries), config.pool_size), -1, np.int32)
 
+    items, boards = graph_sides(graph)
+    plan = WalkPlan(
+        seed=np.uint64(config.seed),
+        num_walks=np.uint64(config.num_walks),
+        walk_length=np.uint64(config.walk_length),
+        restart_below=np.uint64(config.restart * 2**32),
+    )
+
     def fill(start: int) -> None:
-        stop = min(start + _QUERIES_PER_CALL, len(queries))
-        draw_pools(
-            graph.item_offsets,
-            graph.item_boards,
-            graph.board_offsets,
-            graph.board_items,
-            queries[start:stop],
-            positive_offsets,
-            positives,
-            low,
-            high,
-            config.seed,
-            config.num_walks,
-            config.walk_length,
-            np.uint64(config.restart * 2**32),
-            pools[start:stop],
-        )
+        part = slice(start, min(start + _QUERIES_PER_CALL, len(queries)))
+        draw_pools(items, boards, queries[part], positive_offsets, positives, low, high, plan, pools[part])
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(fill, range(0, len(queries), _QUERIES_PER_CALL)))
@@ -85,84 +80,55 @@ def hard_negative_pools(
 
 @njit(nogil=True, cache=True)
 def draw_pools(
-    item_offsets: np.ndarray,
-    item_boards: np.ndarray,
-    board_offsets: np.ndarray,
-    board_items: np.ndarray,
+    items: Side,
+    boards: Side,
     queries: np.ndarray,
     positive_offsets: np.ndarray,
     positives: np.ndarray,
     low: int,
     high: int,
-    seed: int,
-    num_walks: int,
-    walk_length: int,
-    restart_below: np.uint64,
+    plan: WalkPlan,
     pools: np.ndarray,
 ) -> None:
     """Fill ``pools`` int32 [q, P], given as -1; arguments as in `hard_negative_pools` and `walk_rows`."""
-    num_items = len(item_offsets) - 1
-    counts = np.zeros(num_items, np.int32)
-    found = np.empty(min(num_items, num_walks * walk_length), np.int32)
+    most_visits = np.int64(plan.num_walks * plan.walk_length)
+    most_items = min(most_visits, len(items.offsets))
+    table = new_visit_table(most_items, most_visits)
+    walkers = new_walkers(1, np.int64(ROUND_WALKS))
+    visits = np.empty((1, np.int64(ROUND_WALKS * plan.walk_length) + 1), np.uint32)
+    num_visits = np.empty(1, np.uint64)
+    ranked, pagerank = np.empty(most_items, np.int32), np.empty(most_items, np.float32)
     for output in range(len(queries)):
-        row = np.int64(queries[output])
-        if item_offsets[row + 1] == item_offsets[row]:
-            continue
-        row_key = mix(np.uint64(seed) ^ mix(np.uint64(row)))
-        num_found = 0
-        highest = 0
-        for walk in range(num_walks):
-            key = mix(row_key ^ np.uint64(walk))
-            item = row
-            counter = np.uint64(0)
-            for step in range(walk_length):
-                if step > 0:
-                    if draw(key, counter) < restart_below:
-                        break
-                    counter += np.uint64(1)
-                start = item_offsets[item]
-                degree = np.uint64(item_offsets[item + 1] - start)
-                board = item_boards[start + np.int64((draw(key, counter) * degree) >> np.uint64(32))]
-                start = board_offsets[board]
-                degree = np.uint64(board_offsets[board + 1] - start)
-                counter += np.uint64(1)
-                item = np.int64(board_items[start + np.int64((draw(key, counter) * degree) >> np.uint64(32))])
-                counter += np.uint64(1)
-                if item != row:
-                    if counts[item] == 0:
-                        found[num_found] = item
-                        num_found += 1
-                    counts[item] += 1
-                    highest = max(highest, counts[item])
-        # A stable counting sort: ranks by visits, ties by first visit.
-        starts = np.zeros(highest + 2, np.int64)
-        for place in range(num_found):
-            starts[counts[found[place]]] += 1
-        total = 0
-        for count in range(highest, 0, -1):
-            total, starts[count] = total + starts[count], total
-        ranked = np.empty(num_found, np.int32)
-        for place in range(num_found):
-            item = found[place]
-            ranked[starts[counts[item]]] = item
-            starts[counts[item]] += 1
-        for place in range(num_found):
-            counts[found[place]] = 0
-        first, last = low - 1, high
-        if num_found < high:
-            first, last = (low - 1) * num_found // high, num_found
-        kept = 0
-        for place in range(first, last):
-            item = ranked[place]
-            begin, end = positive_offsets[row], positive_offsets[row + 1]
-            at = begin + np.searchsorted(positives[begin:end], item)
-            if at == end or positives[at] != item:
-                ranked[first + kept] = item
-                kept += 1
-        # Fisher-Yates over the band, as far as the pool needs it.
-        key = mix(row_key ^ np.uint64(num_walks))
-        for place in range(min(kept, pools.shape[1])):
-            left = np.uint64(kept - place)
-            other = first + place + np.int64((draw(key, np.uint64(place)) * left) >> np.uint64(32))
-            pools[output, place] = ranked[other]
-            ranked[other] = ranked[first + place]
+        row = np.uint64(queries[output])
+        num_found, last_walk = np.uint64(0), np.uint64(0)
+        while last_walk < plan.num_walks:
+            first_walk, last_walk = last_walk, min(last_walk + ROUND_WALKS, plan.num_walks)
+            walk_group(items, boards, row, first_walk, last_walk, plan, walkers, visits, num_visits)
+            num_found = count_visits(visits[0], num_visits[0], num_found, table)
+        select_top(num_found, table, ranked[:num_found], pagerank[:num_found])
+        num = np.int64(num_found)
+        first, last = (low - 1, high) if num >= high else ((low - 1) * num // high, num)
+        begin, end = positive_offsets[row], positive_offsets[row + np.uint64(1)]
+        band = without_positives(ranked[first:last], positives[begin:end])
+        draw_some(band, walk_key(row_key(plan.seed, row), plan.num_walks), pools[output])
+
+
+@njit(nogil=True)
+def without_positives(band: np.ndarray, positives: np.ndarray) -> np.ndarray:
+    """Move the items of the band that are no positives (ascending) to its front. Returns that part."""
+    kept = 0
+    for item in band:
+        at = np.searchsorted(positives, item)
+        if at == len(positives) or positives[at] != item:
+            band[kept] = item
+            kept += 1
+    return band[:kept]
+
+
+@njit(nogil=True)
+def draw_some(band: np.ndarray, key: np.uint64, pool: np.ndarray) -> None:
+    """Draw the pool from the band without repetition: Fisher-Yates, as far as the pool needs it."""
+    for place in range(min(len(band), len(pool))):
+        other = place + np.int64(below(draw(key, np.uint64(place)), np.uint64(len(band) - place)))
+        pool[place] = band[other]
+        band[other] = band[place]

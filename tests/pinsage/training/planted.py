@@ -29,7 +29,7 @@ def planted_data(num_items: int = 400, num_communities: int = 8) -> tuple[Traini
     rng = np.random.default_rng(12)
     graph = planted_graph(num_items, num_communities)
     members = num_items // num_communities - 1
-    neighbors, importances = importance_neighborhoods(graph, range(num_items), WalkConfig(top_t=6), threads=1)
+    neighbors, importances, _ = importance_neighborhoods(graph, range(num_items), WalkConfig(top_t=6), threads=1)
     queries = np.repeat(np.arange(members * num_communities), 4)
     positives = rng.integers(0, members, len(queries)) * num_communities + queries % num_communities
     pairs = np.stack([queries, positives], axis=1).astype(np.int32)

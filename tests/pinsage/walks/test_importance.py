@@ -17,10 +17,12 @@ from tests.strategies import graphs
 
 CONFIGS = st.builds(
     WalkConfig,
-    num_walks=st.integers(1, 30),
+    num_walks=st.integers(1, 30) | st.integers(250, 600),
     walk_length=st.integers(1, 4),
     restart=st.sampled_from([0.0, 0.3, 1.0]),
     top_t=st.integers(1, 8),
+    enough_items=st.integers(0, 5),
+    enough_visits=st.integers(1, 100),
     seed=st.integers(0, 2**63 - 1),
 )
 
@@ -28,9 +30,10 @@ CONFIGS = st.builds(
 @settings(deadline=None)
 @given(graphs(), CONFIGS)
 def test_equals_the_plain_loops(graph: BipartiteGraph, config: WalkConfig) -> None:
-    neighbors, importances = importance_neighborhoods(graph, range(graph.num_items), config)
+    neighbors, importances, walks_made = importance_neighborhoods(graph, range(graph.num_items), config)
     for row in range(graph.num_items):
-        expected = naive.neighborhood(graph, row, config)
+        expected, made = naive.neighborhood(graph, row, config)
+        assert walks_made[row] == made
         kept = neighbors[row] >= 0
         assert neighbors[row][kept].tolist() == [item for item, _ in expected]
         visits = np.array([count for _, count in expected], dtype=float)
@@ -41,7 +44,7 @@ def test_equals_the_plain_loops(graph: BipartiteGraph, config: WalkConfig) -> No
 @settings(deadline=None)
 @given(graphs(), CONFIGS)
 def test_walks_stay_in_their_component_and_weights_sum_to_one(graph: BipartiteGraph, config: WalkConfig) -> None:
-    neighbors, importances = importance_neighborhoods(graph, range(graph.num_items), config)
+    neighbors, importances, _ = importance_neighborhoods(graph, range(graph.num_items), config)
     shared = csr_matrix(
         (np.ones(graph.num_edges), graph.item_boards, graph.item_offsets), shape=(graph.num_items, graph.num_boards)
     )

@@ -33,7 +33,7 @@ def test_pools_are_the_band_of_the_same_walks(graph: BipartiteGraph, seed: int) 
     pools = pools_of(graph, config, positives)
     assert (pools == pools_of(graph, config, positives, threads=2)).all()
     for row in range(graph.num_items):
-        ranked = [item for item, _ in naive.neighborhood(graph, row, walk)]
+        ranked = [item for item, _ in naive.neighborhood(graph, row, walk)[0]]
         first, last = (1, 4) if len(ranked) >= 4 else (len(ranked) // 4, len(ranked))
         expected = set(ranked[first:last]) - set(positives.get(row, []))
         drawn = pools[row][pools[row] >= 0].tolist()
