@@ -7,7 +7,7 @@ export ANNOY_COMPILER_ARGS ?= -O3,-ffast-math,-fno-associative-math,-fpermissive
 # Great Expectations and the CLI stay silent on the network.
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help setup demo demo-up test check lock clean up down test-docker audit
+.PHONY: help setup demo demo-up test check bench bench-peers lock clean up down test-docker audit
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,18 @@ check: setup ## Format, lint, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: setup ## Print one JSON line per benchmark, at the sizes that docs/scaling.md states
+	$(BIN)/python -m benchmarks.walks --items 1000000 --boards 200000 --saves 20000000 --walks 100 --top-t 50 --json
+	$(BIN)/python -m benchmarks.walks --items 1000000 --boards 200000 --saves 20000000 --walks 10 --top-t 10 --json
+
+bench-peers: .bench-peers/ready ## Build .bench-peers: the peers that the benchmarks are compared with
+
+.bench-peers/ready: Makefile
+	$(PYTHON) -m venv .bench-peers
+	.bench-peers/bin/pip install --quiet torch==2.13.0 numpy scipy pandas networkx requests tqdm psutil packaging pyyaml pydantic
+	.bench-peers/bin/pip install --quiet --no-deps dgl==2.1.0
+	touch $@
 
 COMPILE = $(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
@@ -68,4 +80,4 @@ audit: setup ## Known vulnerabilities of the locked packages; an unreachable adv
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
 
 clean: ## Remove the environment, caches and the demo
-	rm -rf .venv .demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .bench-peers .demo .pytest_cache .mypy_cache .ruff_cache
