@@ -97,7 +97,7 @@ def random_read_ns(graph: BipartiteGraph) -> float:
 @njit(nogil=True, cache=True)
 def read_at_random(side: Side, num: int) -> np.uint64:
     """Read random offsets and random edges."""
-    offsets, neighbors = side
+    offsets, neighbors, _ = side
     total = np.uint64(0)
     for number in range(np.uint64(num)):
         total += np.uint64(offsets[below(draw(GOLDEN, number), np.uint64(len(offsets)))])

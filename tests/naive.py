@@ -52,17 +52,19 @@ def visits_in_order(
 ) -> list[int]:
     """The items, without ``row``, that walks from ``row`` visit: by traversal, then by walk."""
 
-    def choose(offsets: np.ndarray, neighbors: np.ndarray, node: int, word: int) -> int:
+    def choose(offsets: np.ndarray, neighbors: np.ndarray, aliases: np.ndarray, node: int, word: int) -> int:
         start, stop = int(offsets[node]), int(offsets[node + 1])
-        return int(neighbors[start + ((word >> 32) * (stop - start) >> 32)])
+        edge = start + ((word >> 32) * (stop - start) >> 32)
+        kept, alias = divmod(int(aliases[edge]), 2**32) if len(aliases) else (2**32 - 1, 0)
+        return int(neighbors[edge]) if word % 2**32 <= kept else alias
 
     visits: list[int] = []
     going = dict.fromkeys(walks, row) if graph.item_degrees()[row] else {}
     for traversal in range(walk_length):
         for walk, item in list(going.items()):
             words = [draw(row, seed, walk, 3 * traversal + number) for number in range(3)]
-            board = choose(graph.item_offsets, graph.item_boards, item, words[0])
-            going[walk] = choose(graph.board_offsets, graph.board_items, board, words[1])
+            board = choose(graph.item_offsets, graph.item_boards, graph.item_aliases, item, words[0])
+            going[walk] = choose(graph.board_offsets, graph.board_items, graph.board_aliases, board, words[1])
             visits += [going[walk]] if going[walk] != row else []
             if words[2] >> 32 < int(restart * 2**32):
                 del going[walk]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -21,3 +23,14 @@ def saves(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, int, int]:
 
 def graphs() -> st.SearchStrategy[BipartiteGraph]:
     return saves().map(lambda drawn: build_graph(*drawn))
+
+
+@st.composite
+def weighted_graphs(draw: st.DrawFn) -> BipartiteGraph:
+    """Graphs of which every save has a weight, the same from both sides; some dwarf the others."""
+    graph = draw(graphs())
+    rng = np.random.default_rng(draw(st.integers(0, 1000)))
+    weights = (10.0 ** rng.uniform(-6, 2, graph.num_edges)).astype(np.float32)
+    items = np.repeat(np.arange(graph.num_items), graph.item_degrees())
+    from_boards = np.lexsort((items, graph.item_boards))
+    return replace(graph, item_edge_weights=weights, board_edge_weights=weights[from_boards])

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+
+from pinsage.graph.alias import edge_aliases
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,9 @@ class BipartiteGraph:
         item_boards: int32 [num_edges], ascending within an item.
         board_offsets: The same type [num_boards + 1].
         board_items: int32 [num_edges], ascending within a board.
+        item_edge_weights: float32 [num_edges] above 0, of ``item_boards``: walks take edges in proportion. None:
+            all edges alike.
+        board_edge_weights: The same of ``board_items``.
 
     Raises:
         ValueError: Offsets do not ascend to the number of edges, a row is out of range, or the two sides differ in
@@ -27,6 +33,8 @@ class BipartiteGraph:
     item_boards: np.ndarray
     board_offsets: np.ndarray
     board_items: np.ndarray
+    item_edge_weights: np.ndarray | None = None
+    board_edge_weights: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         _check_side("item", self.item_offsets, self.item_boards, self.num_boards)
@@ -51,6 +59,16 @@ class BipartiteGraph:
     def num_edges(self) -> int:
         """Distinct (board, item) saves."""
         return len(self.item_boards)
+
+    @cached_property
+    def item_aliases(self) -> np.ndarray:
+        """Alias tables of the items, uint64 [num_edges]; none, uint64 [0], without weights."""
+        return _aliases(self.item_offsets, self.item_boards, self.item_edge_weights)
+
+    @cached_property
+    def board_aliases(self) -> np.ndarray:
+        """Alias tables of the boards, uint64 [num_edges]; none, uint64 [0], without weights."""
+        return _aliases(self.board_offsets, self.board_items, self.board_edge_weights)
 
     def item_degrees(self) -> np.ndarray:
         """Boards per item, int64 [num_items]."""
@@ -83,6 +101,10 @@ def build_graph(item_rows: np.ndarray, board_rows: np.ndarray, num_items: int, n
         board_offsets=_offsets(boards, num_boards),
         board_items=items[by_board].astype(np.int32),
     )
+
+
+def _aliases(offsets: np.ndarray, neighbors: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    return np.empty(0, np.uint64) if weights is None else edge_aliases(offsets, neighbors, weights)
 
 
 def _offsets(rows: np.ndarray, size: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from numba import njit
 
 from pinsage.graph.bipartite import BipartiteGraph
 from pinsage.walks.intrinsics import prefetch
-from pinsage.walks.random_stream import HALF_WORD, below, draw, row_key, walk_key
+from pinsage.walks.random_stream import HALF_WORD, LOW_HALF, below, draw, row_key, walk_key
 
 # Draws of one traversal: the board, the item, and whether the walk goes on.
 DRAWS_PER_TRAVERSAL = np.uint64(3)
@@ -28,10 +28,12 @@ class Side(NamedTuple):
     Attributes:
         offsets: uint64 or uint32 [num_nodes + 1].
         neighbors: uint32 [num_edges], rows of the other kind.
+        aliases: uint64 [num_edges], see `edge_aliases`; empty when all edges of a node are alike.
     """
 
     offsets: np.ndarray
     neighbors: np.ndarray
+    aliases: np.ndarray
 
 
 class WalkPlan(NamedTuple):
@@ -71,10 +73,10 @@ class Walkers(NamedTuple):
 
 
 def graph_sides(graph: BipartiteGraph) -> tuple[Side, Side]:
-    """The items' and the boards' side of a graph, without copying."""
+    """The items' and the boards' side of a graph; its arrays are not copied."""
     return (
-        Side(_unsigned(graph.item_offsets), _unsigned(graph.item_boards)),
-        Side(_unsigned(graph.board_offsets), _unsigned(graph.board_items)),
+        Side(*map(_unsigned, (graph.item_offsets, graph.item_boards, graph.item_aliases))),
+        Side(*map(_unsigned, (graph.board_offsets, graph.board_items, graph.board_aliases))),
     )
 
 
@@ -143,7 +145,7 @@ def start_walkers(
     num_visits: np.ndarray,
 ) -> np.uint64:
     """Put the walkers on their items; none on an item without saves. Returns how many."""
-    offsets, _ = items
+    offsets = items.offsets
     keys, nodes, _, ends = walkers
     num_going = np.uint64(0)
     for position in range(np.uint64(len(num_visits))):
@@ -162,9 +164,10 @@ def start_walkers(
 @njit(nogil=True)
 def hop(side: Side, other: Side, num_going: np.uint64, number: np.uint64, walkers: Walkers) -> None:
     """Move every walker over a random edge of its node; ``number`` is the draw that chooses it."""
-    offsets, neighbors = side
+    offsets, neighbors, aliases = side
     keys, nodes, edges, _ = walkers
-    other_offsets, _ = other
+    other_offsets = other.offsets
+    is_weighted = len(aliases) > 0
     for walker in range(num_going):
         node = np.uint64(nodes[walker])
         start = np.uint64(offsets[node])
@@ -172,8 +175,15 @@ def hop(side: Side, other: Side, num_going: np.uint64, number: np.uint64, walker
         edge = start + below(draw(keys[walker], number), degree)
         edges[walker] = edge
         prefetch(neighbors, edge)
+        if is_weighted:
+            prefetch(aliases, edge)
     for walker in range(num_going):
-        node = np.uint64(neighbors[edges[walker]])
+        edge = edges[walker]
+        node = np.uint64(neighbors[edge])
+        if is_weighted:
+            alias = aliases[edge]
+            keeps = draw(keys[walker], number) & LOW_HALF <= alias >> HALF_WORD
+            node = node if keeps else alias & LOW_HALF
         nodes[walker] = node
         prefetch(other_offsets, node)
 

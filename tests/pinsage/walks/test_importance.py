@@ -13,7 +13,7 @@ from pinsage.graph.bipartite import BipartiteGraph, build_graph
 from pinsage.walks.config import WalkConfig
 from pinsage.walks.importance import importance_neighborhoods
 from tests import naive
-from tests.strategies import graphs
+from tests.strategies import graphs, weighted_graphs
 
 CONFIGS = st.builds(
     WalkConfig,
@@ -28,7 +28,7 @@ CONFIGS = st.builds(
 
 
 @settings(deadline=None)
-@given(graphs(), CONFIGS)
+@given(graphs() | weighted_graphs(), CONFIGS)
 def test_equals_the_plain_loops(graph: BipartiteGraph, config: WalkConfig) -> None:
     neighbors, importances, walks_made = importance_neighborhoods(graph, range(graph.num_items), config)
     for row in range(graph.num_items):
