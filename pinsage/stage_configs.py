@@ -159,6 +159,9 @@ class ResourceConfig(BaseModel, frozen=True, extra="forbid"):
     dask_address: str | None = Field(
         default=None, description="Address of a Dask scheduler, such as tls://host:8786; empty = a local cluster."
     )
+    dask_report_folder: str | None = Field(
+        default=None, description="Folder for Dask's performance reports, a page per stage; empty = none."
+    )
     training_processes: int = Field(
         default=1,
         ge=1,

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
-import structlog
-
 from pinsage.stage_configs import ResourceConfig
-
-log = structlog.get_logger()
-
+from tasks.progress import progress
 
 ChunkMap = Callable[..., list[Any]]
 
@@ -48,8 +45,12 @@ def chunk_map(resources: ResourceConfig, num_chunks: int) -> Iterator[ChunkMap]:
     if resources.dask_address is None and (num_chunks <= 1 or resources.workers == 1):
 
         def run_here(function: Callable[..., Any], chunks: Sequence[Any], *arguments: Any, name: str) -> list[Any]:
-            del name
-            return [function(chunk, *arguments) for chunk in chunks]
+            made = []
+            with progress(name, len(chunks)) as advance:
+                for chunk in chunks:
+                    made.append(function(chunk, *arguments))
+                    advance()
+            return made
 
         yield run_here
         return
@@ -57,17 +58,30 @@ def chunk_map(resources: ResourceConfig, num_chunks: int) -> Iterator[ChunkMap]:
         from distributed import as_completed
 
         def run(function: Callable[..., Any], chunks: Sequence[Any], *arguments: Any, name: str) -> list[Any]:
-            futures = [
-                client.submit(function, chunk, *arguments, key=f"{name}-{position}", pure=False)
-                for position, chunk in enumerate(chunks)
-            ]
-            for done, future in enumerate(as_completed(futures), start=1):
-                if future.status == "error":
-                    future.result()
-                log.info(f"{name} chunk", done=done, of=len(chunks))
-            return list(client.gather(futures))
+            with performance_page(resources, name), progress(name, len(chunks)) as advance:
+                futures = [
+                    client.submit(function, chunk, *arguments, key=f"{name}-{position}", pure=False)
+                    for position, chunk in enumerate(chunks)
+                ]
+                for future in as_completed(futures):
+                    if future.status == "error":
+                        future.result()
+                    advance()
+                return list(client.gather(futures))
 
         yield run
+
+
+def performance_page(resources: ResourceConfig, name: str) -> AbstractContextManager[Any]:
+    """Dask's own account of a round of chunks, ``<name>.html`` in the folder of ``resources.dask_report_folder``."""
+    if resources.dask_report_folder is None:
+        return nullcontext()
+    from distributed import performance_report
+
+    folder = Path(resources.dask_report_folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    report: AbstractContextManager[Any] = performance_report(filename=str(folder / f"{name}.html"))
+    return report
 
 
 @contextmanager

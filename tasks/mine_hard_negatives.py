@@ -9,7 +9,7 @@ from pinsage.store import Store, Version, Writer, WriteSpec
 from pinsage.walks.config import HardNegativeConfig
 from pinsage.walks.rank_bands import hard_negative_pools
 from tasks.dask_cluster import map_chunks
-from tasks.sample_neighborhoods import kernel_threads, open_graph
+from tasks.sample_neighborhoods import kernel_threads, opened_graph
 from tasks.session import Session
 
 CODE_VERSION = 2
@@ -58,7 +58,7 @@ def mine_chunk(
 ) -> None:
     """Write the pools of some queries: what a Dask worker does."""
     store = Store.open(root)
-    graph, pairs = open_graph(store.version(graph_uri)), store.version(pairs_uri)
+    graph, pairs = opened_graph(root, graph_uri), store.version(pairs_uri)
     train = pairs.array("train")
     order = np.lexsort((train[:, 1], train[:, 0]))
     offsets = np.concatenate([[0], np.cumsum(np.bincount(train[:, 0], minlength=graph.num_items))]).astype(np.int64)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import fields
+from functools import lru_cache
 
 import structlog
 
@@ -29,7 +31,7 @@ def sample_neighborhoods(session: Session, graph: Version) -> Version:
 
     Returns:
         The committed version of ``neighborhoods``: arrays ``neighbors`` int32 and ``importances`` float32
-        [num_items, T].
+        [num_items, T]; where walks may end early, ``walks_made`` int32 [num_items], too.
     """
     config, resources = session.config.walks, session.config.resources
     with session.store.write(
@@ -37,9 +39,9 @@ def sample_neighborhoods(session: Session, graph: Version) -> Version:
     ) as out:
         if out.is_committed:
             return out.version
-        names, num_items = ["neighbors", "importances"], graph.array("item_offsets").shape[0] - 1
+        names, num_items = array_names(config), graph.array("item_offsets").shape[0] - 1
         missing = list(out.missing_rows(names, num_rows=num_items, chunk_rows=resources.chunk_rows))
-        map_chunks(
+        walks_made = map_chunks(
             sample_chunk,
             missing,
             session.store.root,
@@ -53,19 +55,24 @@ def sample_neighborhoods(session: Session, graph: Version) -> Version:
         left = list(out.missing_rows(names, num_rows=num_items, chunk_rows=resources.chunk_rows))
         assert not left, f"chunks that no worker wrote: {left}"
         out.facts.update(num_items=num_items, top_t=config.top_t)
+        num_walked = sum(len(rows) for rows in missing)
+        out.measurements["share_of_walks_made"] = round(sum(walks_made) / max(num_walked * config.num_walks, 1), 4)
     log.info("sample_neighborhoods", version=out.version.uri, num_items=num_items, **out.version.measurements)
     return out.version
 
 
-def sample_chunk(rows: range, root: str, graph_uri: str, spec: WriteSpec, config: WalkConfig, threads: int) -> None:
-    """Write the neighborhoods of some rows: what a Dask worker does."""
-    store = Store.open(root)
-    out = Writer.resume(store, spec)
-    neighbors, importances, _ = importance_neighborhoods(
-        open_graph(store.version(graph_uri)), rows, config, threads=threads
-    )
-    out.write_array("neighbors", neighbors, rows=rows)
-    out.write_array("importances", importances, rows=rows)
+def sample_chunk(rows: range, root: str, graph_uri: str, spec: WriteSpec, config: WalkConfig, threads: int) -> int:
+    """Write the neighborhoods of some rows: what a Dask worker does. Returns the number of walks."""
+    made = importance_neighborhoods(opened_graph(root, graph_uri), rows, config, threads=threads)
+    out = Writer.resume(Store.open(root), spec)
+    for name in array_names(config):
+        out.write_array(name, getattr(made, name), rows=rows)
+    return int(made.walks_made.sum())
+
+
+def array_names(config: WalkConfig) -> list[str]:
+    """The arrays of a version."""
+    return ["neighbors", "importances", *(["walks_made"] if config.enough_items else [])]
 
 
 def kernel_threads(resources: ResourceConfig, num_chunks: int) -> int:
@@ -74,11 +81,13 @@ def kernel_threads(resources: ResourceConfig, num_chunks: int) -> int:
     return (resources.threads or os.cpu_count() or 1) if alone and resources.dask_address is None else 1
 
 
+@lru_cache(maxsize=1)
+def opened_graph(root: str, uri: str) -> BipartiteGraph:
+    """`open_graph`, once for all chunks of a process: the files are fetched, verified and checked only once."""
+    return open_graph(Store.open(root).version(uri))
+
+
 def open_graph(graph: Version) -> BipartiteGraph:
-    """Map the arrays of a ``graph`` version and check them."""
-    return BipartiteGraph(
-        item_offsets=graph.array("item_offsets"),
-        item_boards=graph.array("item_boards"),
-        board_offsets=graph.array("board_offsets"),
-        board_items=graph.array("board_items"),
-    )
+    """Map the arrays of a ``graph`` version, edge weights included where it has them, and check them."""
+    names = [field.name for field in fields(BipartiteGraph) if field.name in graph.names()]
+    return BipartiteGraph(**{name: graph.array(name) for name in names})

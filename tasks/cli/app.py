@@ -13,13 +13,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from tasks.progress import terminal
 from tasks.session import Session
 
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, help="PinSage, from raw saves to a served index."
 )
 console = Console()
-errors = Console(stderr=True)
+errors = terminal
 
 Root = Annotated[str, typer.Option(help="Store root: a local folder, s3://bucket/prefix or gs://bucket/prefix.")]
 Day = Annotated[str, typer.Option(help="The day the run is for, YYYY-MM-DD.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -20,10 +21,10 @@ NUM_ITEMS = 10_000
 PROJECT = Path(__file__).parents[2]
 
 RUN = """
-import sys
+import json, sys
 from tasks.sample_neighborhoods import sample_neighborhoods
 from tasks.session import Session
-session = Session.open(sys.argv[1], {"resources.chunk_rows": 4096, "resources.workers": int(sys.argv[3])})
+session = Session.open(sys.argv[1], {"resources.chunk_rows": 4096, "resources.workers": 1, **json.loads(sys.argv[3])})
 sample_neighborhoods(session, session.store.version(sys.argv[2]))
 """
 
@@ -45,11 +46,11 @@ def planted_graph(session: Session) -> Version:
 
 def test_neighbors_stay_in_their_community_and_chunks_change_nothing(tmp_path: Path) -> None:
     made = []
-    for chunk_rows in (4096, 65_536):
+    for chunk_rows in (4096, 8192, 65_536):
         session = Session.open(str(tmp_path / str(chunk_rows)), {"resources.chunk_rows": chunk_rows})
         made.append(sample_neighborhoods(session, planted_graph(session)))
-    assert made[0].uri == made[1].uri
-    assert made[0].content_digest == made[1].content_digest
+    assert len({version.uri for version in made}) == 1
+    assert len({version.content_digest for version in made}) == 1
     neighbors = made[0].array("neighbors")
     rows, places = np.nonzero(neighbors >= 0)
     assert len(rows) > NUM_ITEMS
@@ -74,7 +75,7 @@ def test_killed_stage_goes_on_from_its_finished_chunks(tmp_path: Path, failpoint
     session = Session.open(str(tmp_path / "store"), {"resources.chunk_rows": 4096})
     graph = planted_graph(session)
     killed = subprocess.run(
-        [sys.executable, "-c", RUN, str(tmp_path / "store"), graph.uri, "1"],
+        [sys.executable, "-c", RUN, str(tmp_path / "store"), graph.uri, "{}"],
         env={**os.environ, "PINSAGE_FAILPOINT": failpoint},
         cwd=PROJECT,
         check=False,
@@ -95,7 +96,7 @@ def test_killed_worker_costs_its_chunk_and_nothing_else(tmp_path: Path) -> None:
     graph = planted_graph(session)
     # Every worker process dies after its third file; three chunks of two files need at least one such death.
     subprocess.run(
-        [sys.executable, "-c", GUARDED, str(tmp_path / "store"), graph.uri, "2"],
+        [sys.executable, "-c", GUARDED, str(tmp_path / "store"), graph.uri, '{"resources.workers": 2}'],
         env={**os.environ, "PINSAGE_FAILPOINT": "chunk.after_data:3"},
         cwd=PROJECT,
         check=True,
@@ -104,3 +105,47 @@ def test_killed_worker_costs_its_chunk_and_nothing_else(tmp_path: Path) -> None:
     assert made.content_digest == expected.content_digest
     data = [info.key for info in session.store.objects.walk("neighborhoods") if "/data/" in info.key]
     assert len(data) > 6, "six files, and an orphan of the killed worker"
+
+
+@pytest.mark.slow
+def test_two_workers_read_the_graph_from_a_bucket_and_report(
+    s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The digest of one process on local disk; the graph is in the cache once, under the digests of its files."""
+    calm = Session.open(str(tmp_path / "calm"))
+    expected = sample_neighborhoods(calm, planted_graph(calm))
+    monkeypatch.setenv("PINSAGE_CACHE", str(tmp_path / "cache"))
+    root = f"{s3}/{tmp_path.name}"
+    graph = planted_graph(Session.open(root))
+    settings = {"resources.workers": 2, "resources.dask_report_folder": str(tmp_path / "reports")}
+    done = subprocess.run(
+        [sys.executable, "-c", GUARDED, root, graph.uri, json.dumps(settings)],
+        cwd=PROJECT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    (made,) = Session.open(root).store.versions("neighborhoods", "2026-03-01")
+    assert made.content_digest == expected.content_digest
+    fetched = {path.stem for path in (tmp_path / "cache").rglob("*.npy")}
+    assert {entry.sha256 for entry in graph.manifest.files} <= fetched
+    assert "<html" in (tmp_path / "reports/sample_neighborhoods.html").read_text()
+    assert "sample_neighborhoods chunks" in done.stdout + done.stderr, "without a terminal, progress is in the log"
+
+
+def test_walks_may_end_early_and_follow_the_weights_of_the_graph(tmp_path: Path) -> None:
+    """An item saved to two boards, one of them a thousand times heavier; other items that see much of each other."""
+    session = Session.open(str(tmp_path), {"walks.num_walks": 2000, "walks.enough_items": 1, "walks.enough_visits": 50})
+    item_rows, board_rows = np.array([0, 0, 1, 2, 3, 4]), np.array([0, 1, 0, 1, 2, 2])
+    graph = build_graph(item_rows, board_rows, 5, 3)
+    heavy = {"item_edge_weights": graph.item_boards == 1, "board_edge_weights": np.arange(6) // 2 == 1}
+    with session.store.write("graph", partition="2026-03-01", inputs=[], config={}, code_version=1) as out:
+        for name in ("item_offsets", "item_boards", "board_offsets", "board_items"):
+            out.write_array(name, getattr(graph, name))
+        for name, is_heavy in heavy.items():
+            out.write_array(name, np.where(is_heavy, 1000, 1).astype(np.float32))
+    made = sample_neighborhoods(session, out.version)
+    assert made.array("neighbors")[0, :2].tolist() == [2, 1]
+    assert made.array("importances")[0, 0] > 0.95
+    assert made.array("walks_made").tolist() == [256] * 5, "one round brings everybody's first neighbor to 50 visits"
+    assert made.measurements["share_of_walks_made"] == 256 / 2000
