@@ -24,7 +24,7 @@ def main() -> None:
     for name in ("threads", "walks", "top-t", "seed", "items"):
         parser.add_argument(f"--{name}", type=int, required=True)
     arguments = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
+    os.environ.update(OMP_NUM_THREADS=str(arguments.threads), DGLBACKEND="pytorch")
     # Its graphbolt has no binary for this torch, and walks do not use it.
     sys.modules["dgl.graphbolt"] = types.ModuleType("dgl.graphbolt")
     import dgl

@@ -159,6 +159,13 @@ class ResourceConfig(BaseModel, frozen=True, extra="forbid"):
     dask_address: str | None = Field(
         default=None, description="Address of a Dask scheduler, such as tls://host:8786; empty = a local cluster."
     )
+    graph_parts: int = Field(
+        default=0,
+        ge=0,
+        le=100_000,
+        description="Parts of a graph that no worker can hold: walkers travel to the part of their node; 0 = every "
+        "worker maps the whole graph.",
+    )
     dask_report_folder: str | None = Field(
         default=None, description="Folder for Dask's performance reports, a page per stage; empty = none."
     )

@@ -15,7 +15,9 @@ from pinsage.store.writer import WriteSpec
 from pinsage.walks.config import WalkConfig
 from pinsage.walks.importance import importance_neighborhoods
 from tasks.dask_cluster import map_chunks
+from tasks.neighborhood_arrays import array_names, write_chunk
 from tasks.session import Session
+from tasks.shuffled_walks import sample_shuffled
 
 CODE_VERSION = 2
 
@@ -41,17 +43,7 @@ def sample_neighborhoods(session: Session, graph: Version) -> Version:
             return out.version
         names, num_items = array_names(config), graph.array("item_offsets").shape[0] - 1
         missing = list(out.missing_rows(names, num_rows=num_items, chunk_rows=resources.chunk_rows))
-        walks_made = map_chunks(
-            sample_chunk,
-            missing,
-            session.store.root,
-            graph.uri,
-            out.spec,
-            config,
-            kernel_threads(resources, len(missing)),
-            resources=resources,
-            name="sample_neighborhoods",
-        )
+        walks_made = _sample(session, missing, graph, out.spec)
         left = list(out.missing_rows(names, num_rows=num_items, chunk_rows=resources.chunk_rows))
         assert not left, f"chunks that no worker wrote: {left}"
         out.facts.update(num_items=num_items, top_t=config.top_t)
@@ -61,18 +53,21 @@ def sample_neighborhoods(session: Session, graph: Version) -> Version:
     return out.version
 
 
+def _sample(session: Session, chunks: list[range], graph: Version, spec: WriteSpec) -> list[int]:
+    """Write chunks, in the memory of every worker or, of a graph in parts, with walkers that travel."""
+    config, resources, root = session.config.walks, session.config.resources, session.store.root
+    if resources.graph_parts:
+        return sample_shuffled(chunks, root, graph, spec, config, resources)
+    threads = kernel_threads(resources, len(chunks))
+    arguments = (root, graph.uri, spec, config, threads)
+    return map_chunks(sample_chunk, chunks, *arguments, resources=resources, name="sample_neighborhoods")
+
+
 def sample_chunk(rows: range, root: str, graph_uri: str, spec: WriteSpec, config: WalkConfig, threads: int) -> int:
     """Write the neighborhoods of some rows: what a Dask worker does. Returns the number of walks."""
     made = importance_neighborhoods(opened_graph(root, graph_uri), rows, config, threads=threads)
-    out = Writer.resume(Store.open(root), spec)
-    for name in array_names(config):
-        out.write_array(name, getattr(made, name), rows=rows)
+    write_chunk(Writer.resume(Store.open(root), spec), rows, made, config)
     return int(made.walks_made.sum())
-
-
-def array_names(config: WalkConfig) -> list[str]:
-    """The arrays of a version."""
-    return ["neighbors", "importances", *(["walks_made"] if config.enough_items else [])]
 
 
 def kernel_threads(resources: ResourceConfig, num_chunks: int) -> int:

@@ -75,9 +75,14 @@ class Walkers(NamedTuple):
 def graph_sides(graph: BipartiteGraph) -> tuple[Side, Side]:
     """The items' and the boards' side of a graph; its arrays are not copied."""
     return (
-        Side(*map(_unsigned, (graph.item_offsets, graph.item_boards, graph.item_aliases))),
-        Side(*map(_unsigned, (graph.board_offsets, graph.board_items, graph.board_aliases))),
+        side_of(graph.item_offsets, graph.item_boards, graph.item_aliases),
+        side_of(graph.board_offsets, graph.board_items, graph.board_aliases),
     )
+
+
+def side_of(offsets: np.ndarray, neighbors: np.ndarray, aliases: np.ndarray) -> Side:
+    """The kernel's view of one side, without copying."""
+    return Side(_unsigned(offsets), _unsigned(neighbors), _unsigned(aliases))
 
 
 def _unsigned(array: np.ndarray) -> np.ndarray:
