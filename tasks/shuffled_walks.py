@@ -1,8 +1,8 @@
 """Walks over a graph of which no worker holds more than a part: walkers travel to the part that owns their node.
 
-Every hop sends the walkers over the P2P shuffle of Dask to the part of their node and moves them there; visits go to the
-part of the item whose walk it is, are counted, and become chunks. `pinsage.walks.shuffled` has the arrays of one part;
-the chunks are byte for byte those of the walks in one memory.
+Every hop sends the walkers over the P2P shuffle of Dask to the part of their node and moves them there; visits go to
+the part of the item whose walk it is, are counted, and become chunks. `pinsage.walks.shuffled` has the arrays of one
+part; the chunks are byte for byte those of the walks in one memory.
 """
 
 from __future__ import annotations
