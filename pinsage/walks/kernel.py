@@ -13,13 +13,13 @@ from pinsage.walks.counting import VisitTable, count_visits, new_visit_table, nu
 from pinsage.walks.walkers import ROUND_WALKS, Side, WalkPlan, new_walkers, walk_group
 
 # Enough to hide the latency of memory, few enough for the first levels of the cache.
-WALKERS_IN_FLIGHT = 512
+WALKERS_IN_FLIGHT = np.int64(512)
 
 
 @njit(nogil=True)
 def is_enough(num_found: np.uint64, table: VisitTable, plan: WalkPlan) -> bool:
     """Whether the walks may end early."""
-    return plan.enough_items > 0 and num_visited(num_found, table, plan.enough_visits) >= plan.enough_items
+    return bool(plan.enough_items > 0 and num_visited(num_found, table, plan.enough_visits) >= plan.enough_items)
 
 
 @njit(nogil=True, cache=True)
@@ -46,16 +46,16 @@ def walk_rows(
         importances: Output float32 [rows, T]: sum 1, or 0 for an item whose walks met nobody else.
         walks_made: Output int32 [rows].
     """
-    round_walks = min(plan.num_walks, ROUND_WALKS)
+    round_walks = np.int64(min(plan.num_walks, ROUND_WALKS))
     # Items that need several rounds are walked one by one, because there is one table.
-    group = max(1, WALKERS_IN_FLIGHT // np.int64(round_walks)) if plan.num_walks == round_walks else 1
-    walkers = new_walkers(group, np.int64(round_walks))
+    group = max(np.int64(1), WALKERS_IN_FLIGHT // round_walks) if plan.num_walks <= ROUND_WALKS else np.int64(1)
+    walkers = new_walkers(group, round_walks)
     num_visits = np.empty(group, np.uint64)
-    visits = np.empty((group, np.int64(round_walks * plan.walk_length) + 1), np.uint32)
+    visits = np.empty((group, round_walks * np.int64(plan.walk_length) + 1), np.uint32)
     most_visits = np.int64(plan.num_walks * plan.walk_length)
-    table = new_visit_table(min(most_visits, len(items.offsets)), most_visits)
+    table = new_visit_table(min(most_visits, np.int64(len(items.offsets))), most_visits)
     for begin in range(0, len(neighbors), group):
-        rows = min(group, len(neighbors) - begin)
+        rows = min(group, np.int64(len(neighbors) - begin))
         num_found, last_walk, enough = np.uint64(0), np.uint64(0), False
         while last_walk < plan.num_walks and not enough:
             first_walk, last_walk = last_walk, min(last_walk + ROUND_WALKS, plan.num_walks)

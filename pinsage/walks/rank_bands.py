@@ -92,7 +92,7 @@ def draw_pools(
 ) -> None:
     """Fill ``pools`` int32 [q, P], given as -1; arguments as in `hard_negative_pools` and `walk_rows`."""
     most_visits = np.int64(plan.num_walks * plan.walk_length)
-    most_items = min(most_visits, len(items.offsets))
+    most_items = min(most_visits, np.int64(len(items.offsets)))
     table = new_visit_table(most_items, most_visits)
     walkers = new_walkers(1, np.int64(ROUND_WALKS))
     visits = np.empty((1, np.int64(ROUND_WALKS * plan.walk_length) + 1), np.uint32)
