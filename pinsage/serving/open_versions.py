@@ -141,6 +141,7 @@ class OpenVersions:
                 return False
             try:
                 opened = self._open(reference)
+                opened.index.warm_like(self._head.index)
             except Exception as error:
                 refusal = Refusal(reference.number, reference.uri, str(error))
                 if refusal != self.refused:

@@ -112,6 +112,11 @@ class PublishedIndex:
             return np.zeros(len(self.index.embeddings), dtype=np.float32)
         return np.array(self.index.embeddings[:, -1])
 
+    def warm_like(self, other: PublishedIndex) -> None:
+        """Build ahead what readers of ``other`` asked for, so that none of them waits for it here."""
+        for name in vars(other).keys() & {"categories", "titles"}:
+            getattr(self, name)
+
     def close(self) -> None:
         """Unmap the shards; the arrays' maps go with the last reference to them. Nobody may ask afterwards."""
         for shard in self.index.shards:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from annoy import AnnoyIndex
 
+from benchmarks.planted_versions import plant_version
 from pinsage import Recommender
 from pinsage.index.annoy_shards import IndexFileError
 from pinsage.serving.answers import UnknownVersionAskedError
@@ -70,6 +71,17 @@ def test_an_old_version_is_closed_when_its_last_reader_leaves(planted_copy: tupl
     recommender.close()
     with pytest.raises(RuntimeError, match="was closed"):
         recommender.similar("item-1")
+
+
+def test_words_of_titles_are_ready_before_a_version_is_asked(planted_copy: tuple[Path, tuple[str, ...]]) -> None:
+    root, uris = planted_copy
+    with Recommender(root, UNWATCHED) as recommender:
+        recommender.search("word3")
+        recommender.store.ref("published").append(uris[1])
+        recommender.refresh()
+        with recommender.versions.reading() as held:
+            assert "titles" in vars(held.index)
+        assert recommender.search("word3")[0].title.startswith("two word3")
 
 
 def damage(root: Path, uri: str, name: str, how: str) -> None:
@@ -178,3 +190,28 @@ def wait_until(reached: object, seconds: float = 20.0) -> None:
             return
         pause.wait(0.02)
     raise AssertionError("not reached")
+
+
+def test_a_bucket_is_served_and_its_damaged_version_refused(
+    s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = f"{s3}/{tmp_path.name}"
+    monkeypatch.setenv("PINSAGE_CACHE", str(tmp_path / "writer"))
+    uris = [plant_version(root, tag, seed=seed).uri for seed, tag in enumerate(TAGS)]
+    store = Store.open(root)
+    store.ref("published").append(uris[0])
+    # Of the second version, the object holds other bytes than the manifest says.
+    entry = next(each for each in store.version(uris[1]).manifest.files if each.name == "shard-000")
+    store.objects.delete(entry.key)
+    store.objects.put_if_absent(entry.key, b"\0" * entry.size)
+
+    monkeypatch.setenv("PINSAGE_CACHE", str(tmp_path / "reader"))
+    with Recommender(root, UNWATCHED) as recommender:
+        before = recommender.similar("item-7", 5)
+        store.ref("published").append(uris[1])
+        with pytest.raises(DamagedVersionError, match="shard-000"):
+            recommender.refresh()
+        assert recommender.similar("item-7", 5) == before
+        store.ref("published").append(uris[2])
+        assert recommender.refresh()
+        assert recommender.similar("item-7", 5).version == uris[2]
