@@ -76,7 +76,7 @@ def build_graph(session: Session, catalog: Version) -> Version:
 def spill_of(session: Session, out: Writer) -> Spill:
     """The scratch files of a graph; chunks of another size find nothing of these."""
     chunk_rows = session.config.resources.saves_per_chunk
-    return Spill(session.store.cache / "spill" / f"{out.spec.fingerprint}-{chunk_rows}")
+    return Spill(session.store.scratch(f"graph-{out.spec.fingerprint}-{chunk_rows}"))
 
 
 def _extend_earlier(session: Session, catalog: Version, out: Writer) -> bool:

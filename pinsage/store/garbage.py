@@ -7,6 +7,7 @@ A version is removed commit first, so that a reader never opens a manifest whose
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from pinsage.store.names import check_path_name, split_uri
 from pinsage.store.objects import STAGED_PREFIX, ObjectInfo
 from pinsage.store.references import FOLDER as REFERENCES
 from pinsage.store.references import parse_reference
-from pinsage.store.store import PROBES, Store
+from pinsage.store.store import PROBES, SCRATCH, Store
 
 # References of a log, the newest ones, whose versions are kept.
 KEPT_HISTORY = 5
@@ -84,6 +85,9 @@ def collect_garbage(store: Store, plan: GarbagePlan, *, grace_seconds: float = 8
                     path.unlink()
             except FileNotFoundError:  # its attempt ended just now
                 continue
+    for folder in list((store.cache / SCRATCH).glob("*")):
+        if folder.stat().st_mtime < limit:  # nothing was added since
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def drop_version(store: Store, uri: str) -> None:

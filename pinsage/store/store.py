@@ -41,6 +41,7 @@ from pinsage.store.writer import Writer, WriteSpec
 PROBES = "_probes"
 SITE = "_site"
 CACHE = "_cache"
+SCRATCH = "scratch"
 
 
 class Store:
@@ -91,6 +92,10 @@ class Store:
     def local_root(self) -> Path | None:
         """The root as a local folder, or None for a bucket."""
         return None if "://" in self.root else Path(self.root)
+
+    def scratch(self, name: str) -> Path:
+        """A local folder for files of a stage in progress; garbage collection removes what killed stages left."""
+        return self.cache / SCRATCH / check_name(name, "scratch folder")
 
     # --- versions --------------------------------------------------------------------------------------------------
 

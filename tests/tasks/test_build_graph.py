@@ -99,7 +99,7 @@ def test_equal_to_plain_loops_for_chunks_of_any_size(planted: Planted, saves_per
             (board, item) for item, board in edges
         )
         assert made.json("statistics")["num_saves"] == sum(map(len, saves))
-        assert not (Path(folder) / "_cache" / "spill").exists() or not any((Path(folder) / "_cache/spill").iterdir())
+        assert not any(Path(folder).glob("_cache/scratch/*"))
 
 
 @pytest.mark.parametrize("kind", ["int64", "string"])
@@ -250,7 +250,7 @@ def test_killed_stage_goes_on_from_its_finished_chunks(memory_folder: Path, fail
     assert run_build(session, listed, workers=1, failpoint="commit.before") == -signal.SIGKILL
     assert spilled.items() <= finished(session).items()
     assert build_graph(session, listed).content_digest == expected.content_digest
-    assert not any(session.store.cache.glob("spill/*"))
+    assert not any(session.store.cache.glob("scratch/*"))
 
 
 @pytest.mark.slow
@@ -266,7 +266,7 @@ def test_two_workers_that_die_change_nothing(memory_folder: Path) -> None:
 
 def finished(session: Session) -> dict[Path, int]:
     """When each finished chunk was spilled; the ids of a chunk of saves are a part of its work."""
-    found = [path for path in session.store.cache.glob("spill/*/*.json") if "-ids-" not in path.name]
+    found = [path for path in session.store.cache.glob("scratch/*/*.json") if "-ids-" not in path.name]
     return {path: path.stat().st_mtime_ns for path in found}
 
 
