@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numba import njit
 
-from pinsage.graph.bipartite import BipartiteGraph, build_graph
+from pinsage.graph.bipartite import BipartiteGraph
 
 CHUNK_SAVES = 4_000_000
 
@@ -79,7 +79,9 @@ class PowerLawSaves:
     def graph(self) -> BipartiteGraph:
         """The graph of the whole stream, repeated saves counted once."""
         item_rows, board_rows = self.rows(0, self.saves)
-        return build_graph(item_rows, board_rows, self.items, self.boards)
+        board_offsets, board_items = _boards_csr(item_rows, board_rows, self.boards)
+        item_offsets, item_boards = _transposed(board_offsets, board_items, self.items)
+        return BipartiteGraph(item_offsets, item_boards, board_offsets, board_items)
 
     def topic_of_items(self) -> np.ndarray:
         """The topic of every item row, int64 [items]."""
@@ -154,6 +156,43 @@ def _fill(
             rank = _zipf_rank(uniform, items, zipf)
         item_rows[place] = rank * stride % items
         board_rows[place] = board
+
+
+@njit(nogil=True, cache=True)
+def _boards_csr(item_rows: np.ndarray, board_rows: np.ndarray, boards: int) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets int64 and items int32 of the boards, ascending and once: counting sorts, in the memory of two copies."""
+    starts = np.zeros(boards + 1, np.int64)
+    for board in board_rows:
+        starts[board + 1] += 1
+    starts = np.cumsum(starts)
+    places, items = starts[:-1].copy(), np.empty(len(item_rows), np.int32)
+    for save in range(len(item_rows)):
+        items[places[board_rows[save]]] = item_rows[save]
+        places[board_rows[save]] += 1
+    offsets, kept = np.zeros(boards + 1, np.int64), 0
+    for board in range(boards):
+        members = np.sort(items[starts[board] : starts[board + 1]])
+        for place in range(len(members)):
+            if place == 0 or members[place] != members[place - 1]:
+                items[kept] = members[place]
+                kept += 1
+        offsets[board + 1] = kept
+    return offsets, items[:kept].copy()
+
+
+@njit(nogil=True, cache=True)
+def _transposed(board_offsets: np.ndarray, board_items: np.ndarray, items: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same edges from the side of the items."""
+    offsets = np.zeros(items + 1, np.int64)
+    for item in board_items:
+        offsets[item + 1] += 1
+    offsets = np.cumsum(offsets)
+    places, boards = offsets[:-1].copy(), np.empty(len(board_items), np.int32)
+    for board in range(len(board_offsets) - 1):
+        for edge in range(board_offsets[board], board_offsets[board + 1]):
+            boards[places[board_items[edge]]] = board
+            places[board_items[edge]] += 1
+    return offsets, boards
 
 
 def main() -> None:

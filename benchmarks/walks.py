@@ -89,7 +89,9 @@ def save_graph(folder: Path, arguments: argparse.Namespace) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     graph = PowerLawSaves(arguments.items, arguments.boards, arguments.saves, arguments.seed).graph()
     for name in ARRAYS:
-        np.save(folder / f"{name}.npy", getattr(graph, name))
+        array = getattr(graph, name)
+        # As the stage stores them: 4 bytes wherever they suffice.
+        np.save(folder / f"{name}.npy", array.astype(np.int32) if graph.num_edges < 2**31 else array)
 
 
 def measured(command: list[str]) -> dict[str, Any]:
