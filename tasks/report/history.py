@@ -15,7 +15,10 @@ def history(sources: Sources) -> Section | None:
     days = [day for day in sources.store.partitions("evaluation") if day <= sources.day][-MAX_DAYS:]
     if len(days) < 2:
         return None
-    measured = {day: sources.store.versions("evaluation", day)[-1].json("metrics")["methods"] for day in days}
+    chosen = {day: sources.store.versions("evaluation", day)[-1] for day in days}
+    if sources.evaluation is not None:
+        chosen[sources.evaluation.partition] = sources.evaluation
+    measured = {day: version.json("metrics")["methods"] for day, version in sorted(chosen.items())}
     charts = []
     for metric in METRICS:
         rows = [

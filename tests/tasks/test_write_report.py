@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
+from pinsage.store import Store, Version
 from tasks.report.blocks import Card, Cards, Cell, Chart, Facts, Link, Section, Table
 from tasks.report.charts import bars
 from tasks.report.graph import degree_histogram
+from tasks.report.history import history
 from tasks.report.render import MARK, NAVIGATION_MARK, render_page, with_present
+from tasks.report.sources import Sources
+
+
+def evaluated(store: Store, day: str, hit_rate: float | None) -> Version:
+    with store.write("evaluation", partition=day, inputs=[], config={}, code_version=0) as out:
+        values = {"hit_rate@500": hit_rate, "mrr_scaled": None}
+        out.write_json("metrics", {"methods": {"pinsage": values, "content": values}})
+    return out.version
+
+
+def test_the_history_shows_past_evaluations_and_none_of_later_days(tmp_path: Path) -> None:
+    store = Store.open(tmp_path)
+    version = evaluated(store, "2026-03-01", 0.25)
+    sources = Sources(store, "2026-03-08", *[version] * 6, evaluation=version)
+    assert history(sources) is None, "one evaluation is no history"
+    evaluated(store, "2026-03-08", 0.5)
+    evaluated(store, "2026-03-15", 0.75)
+    shown = history(sources)
+    assert shown is not None
+    (chart,) = shown.blocks
+    assert isinstance(chart, Chart), "a metric that is undefined everywhere is left out"
+    assert "2026-03-01" in chart.svg
+    assert "2026-03-08" in chart.svg
+    assert "2026-03-15" not in chart.svg
 
 
 def test_degrees_are_counted_by_powers_of_two() -> None:
