@@ -38,9 +38,15 @@ class Fork:
         """Exit code: 0; 1 after an exception; minus the signal that killed it."""
         return int(self._server._ask({"wait": self.pid}))
 
-    def kill_after(self, seconds: float) -> int:
-        """SIGKILL it after a while, and everything that it started; its exit code, 0 when it was faster."""
+    def kill_after(self, seconds: float, grace_seconds: float | None = None) -> int:
+        """SIGKILL it after a while, and everything that it started; its exit code, 0 when it was faster.
+
+        With ``grace_seconds`` a SIGTERM comes first and the SIGKILL so much later, as Airflow ends a task.
+        """
         time.sleep(seconds)
+        if grace_seconds is not None:
+            os.killpg(self.pid, signal.SIGTERM)
+            time.sleep(grace_seconds)
         os.killpg(self.pid, signal.SIGKILL)  # until it is waited for, its number belongs to no one else
         return self.wait()
 

@@ -6,6 +6,7 @@ what it imports.
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ THIS = "tests.faults.stages"
 
 def run_stage(root: str, data: str, stage: str, places: str = "") -> None:
     """Do one stage; where ``places`` names a file, write the failpoints that it reached there."""
+    signal.signal(signal.SIGTERM, _terminated)
     session = Session.open(root, SETTINGS)
     if stage == "ingest":
         source = Path(data)
@@ -56,6 +58,11 @@ def run_stage(root: str, data: str, stage: str, places: str = "") -> None:
             pass
     if places:
         Path(places).write_text("\n".join(reached()))
+
+
+def _terminated(number: int, frame: object) -> None:
+    """Airflow's task runner turns a SIGTERM into an exception, too: what is open is closed, then the SIGKILL comes."""
+    raise SystemExit(128 + number)
 
 
 def run_day(root: str, data: str) -> None:

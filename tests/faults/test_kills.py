@@ -52,9 +52,9 @@ def test_killed_at_random_moments(calm: CalmDay, forks: ForkServer, memory_folde
     moments = random.Random(f"{SEED} {stage}")
     for number in range(30 if KILLS == "all" else int(KILLS)):
         root = str(copy(calm.before[stage], memory_folder / str(number)))
-        seconds = moments.uniform(0, calm.seconds[stage])
-        forks.start(RUN, root, calm.data, stage).kill_after(seconds)
-        heals(calm, forks, root, stage, f"{seconds:.3f} s")
+        seconds, grace = moments.uniform(0, calm.seconds[stage]), moments.choice([None, 0.05])
+        forks.start(RUN, root, calm.data, stage).kill_after(seconds, grace)
+        heals(calm, forks, root, stage, f"{seconds:.3f} s, then {grace}")
 
 
 def heals(calm: CalmDay, forks: ForkServer, root: str, stage: str, what: str) -> None:
