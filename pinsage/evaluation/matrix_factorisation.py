@@ -48,8 +48,9 @@ def item_factors(graph: BipartiteGraph, *, factors: int, iterations: int, seed: 
     """Factors of the items scaled to length 1, float32 [num_items, factors]; 0 for items without saves."""
     from implicit.cpu.als import AlternatingLeastSquares
 
+    # Copies, because the library asks for arrays that it could write to, and a graph is mapped read-only.
     saves = sparse.csr_matrix(
-        (np.ones(graph.num_edges, np.float32), graph.board_items, graph.board_offsets),
+        (np.ones(graph.num_edges, np.float32), np.array(graph.board_items), np.array(graph.board_offsets)),
         shape=(graph.num_boards, graph.num_items),
     )
     with threadpool_limits(limits=1):  # the library warns against a BLAS that brings threads of its own
