@@ -53,11 +53,19 @@ async function show() {
   message.hidden = true;
   for (const tab of document.querySelectorAll(".tabs a")) {
     tab.href = address({ view: tab.dataset.view });
-    tab.toggleAttribute("aria-current", tab.dataset.view === state.view);
+    if (tab.dataset.view === state.view) tab.setAttribute("aria-current", "page");
+    else tab.removeAttribute("aria-current");
   }
   // Drawn apart from the page, so that an answer that comes late cannot replace a newer one.
   const drawn = document.createElement("div");
-  const place = () => { if (number === shown) view.replaceChildren(drawn); };
+  const focused = document.activeElement?.id;
+  const place = () => {
+    if (number !== shown || view.firstChild === drawn) return;
+    view.replaceChildren(drawn);
+    // Keys go on where they were: at the slider or list that was changed, else at the beginning of what is new.
+    const again = focused && document.getElementById(focused);
+    (again || (number > 1 ? view : document.body)).focus({ preventScroll: true });
+  };
   try {
     if (!overview) await look();
     document.title = "PinSage explorer";

@@ -16,8 +16,8 @@ export async function showVersions(view, state, link, change) {
       ? "The same item asked of two published versions: what stayed, what moved, what is new."
       : "Only one version was published so far; the next one can be compared with it here."),
     element("div", { class: "pick" },
-      picker("Before", left, distinct, (uri) => change({ left: uri, right })),
-      picker("After", right, distinct, (uri) => change({ left, right: uri }))),
+      picker("Before", "left", left, distinct, (uri) => change({ left: uri, right })),
+      picker("After", "right", right, distinct, (uri) => change({ left, right: uri }))),
   ];
   if (state.item) {
     const answers = await Promise.all([left, right].map((uri) =>
@@ -32,10 +32,10 @@ export async function showVersions(view, state, link, change) {
   view.replaceChildren(...parts);
 }
 
-function picker(label, chosen, publications, onChosen) {
+function picker(label, id, chosen, publications, onChosen) {
   const options = publications.map((each) =>
     element("option", { value: each.version, selected: each.version === chosen }, `number ${each.number} · ${each.day} · ${short(each.version)}`));
-  return element("label", {}, label, element("select", { onchange: (event) => onChosen(event.target.value) }, ...options));
+  return element("label", {}, label, element("select", { id, onchange: (event) => onChosen(event.target.value) }, ...options));
 }
 
 function kept([before, after]) {

@@ -86,6 +86,14 @@ def test_a_search_by_keys_leads_to_neighbors_of_every_method_and_back(page: Page
     for title in page.locator("[data-method=pinsage] .title").all_inner_texts():
         assert title.startswith("two word")
 
+    slider = page.get_by_role("slider")
+    slider.focus()
+    for value in ("0.1", "0.2"):
+        page.keyboard.press("ArrowRight")
+        expect(slider).to_have_value(value)
+        expect(slider).to_be_focused()
+        expect(page).to_have_url(re.compile(f"popularity={value}"))
+
     neighbor = page.locator("[data-method=pinsage] .card").first
     title = neighbor.locator(".title").inner_text()
     neighbor.focus()
@@ -93,6 +101,7 @@ def test_a_search_by_keys_leads_to_neighbors_of_every_method_and_back(page: Page
     expect(page.get_by_role("heading", level=1)).to_have_text(title)
     page.go_back()
     expect(page.get_by_role("heading", level=1)).to_have_text(second)
+    expect(page.locator("nav [aria-current=page]")).to_have_text("Neighbors")
 
 
 def test_a_search_for_nothing_says_so(page: Page) -> None:
