@@ -29,6 +29,7 @@ from pinsage.training.trainer import Trained, train
 from tasks.sample_neighborhoods import open_graph
 from tasks.session import Session
 from tasks.train_model import CODE_VERSION, model_writer
+from tasks.training_events import write_training_events
 
 CHECKPOINTS = "checkpoints/model"
 PR_SET_PDEATHSIG = 1
@@ -50,6 +51,7 @@ def main(request: dict[str, Any]) -> None:
             if not out.is_committed:
                 write_model(out, inputs, train_versions(session, request["day"], inputs, peers))
         log.info("train_model", version=out.version.uri, **out.version.facts, **out.version.measurements)
+        write_training_events(session.store, out.version)
     peers.leave()
 
 

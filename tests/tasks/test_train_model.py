@@ -159,6 +159,22 @@ def test_a_model_can_be_rebuilt_and_says_how_it_was_trained(calm: Version) -> No
     ]  # fmt: skip
 
 
+def test_curves_lie_beside_the_store_for_tensorboard(calm: Version) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    root = Path(calm.path("weights")).parents[4]
+    (events,) = root.glob(f"_site/training/{DAY}/{calm.fingerprint}/events.*")
+    found = EventAccumulator(str(events)).Reload()
+    history = calm.json("history")
+    losses = [(event.step, event.value) for event in found.Scalars("train/loss")]
+    assert losses == [(line["step"], pytest.approx(line["loss"], rel=1e-5)) for line in history["steps"]]
+    assert [event.step for event in found.Scalars("tune/hit_rate@40")] == [8, 16, 24]
+    assert [event.step for event in found.Scalars("throughput/idle_share")] == [8, 16, 24]
+    assert [event.value for event in found.Scalars("train/hard_negatives")] == [
+        line["hard_negatives"] for line in history["steps"]
+    ]
+
+
 def test_threads_and_chunks_are_no_part_of_a_model_and_the_seed_is(tmp_path: Path, calm: Version) -> None:
     assert train_here(str(tmp_path), {**SETTINGS, "resources.chunk_rows": 4096}).uri == calm.uri
     other = train_here(str(tmp_path), {**SETTINGS, "training.seed": 77})
