@@ -63,6 +63,7 @@ def write_chunks(
             given["neighbors"], given["importances"] = sources.neighborhoods(rows)
         if layer == sources.num_layers:
             given["log_degrees"] = sources.log_degrees(rows)
+            given["features"] = sources.features.parts("features").rows(rows.start, rows.stop)
         places = np.arange(len(rows))
         if reuse is not None:
             places = np.flatnonzero(reuse.needed(rows, given.get("neighbors")))

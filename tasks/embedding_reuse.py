@@ -1,9 +1,9 @@
 """What an earlier day's embeddings by the same model already hold: rows whose surroundings have not changed.
 
 A row of a layer is a function of its own vector and of its neighbors' projections in the layer below. So it is computed
-anew only where its own vector, its neighborhood (for the last layer also its degree) or a neighbor's projection differs
-from the earlier day's; every other row is copied, bit by bit the same. Layer after layer the changed rows spread to
-whoever has them as neighbors, no further than the bytes change.
+anew only where its own vector, its neighborhood (for the last layer also its degree and features) or a neighbor's
+projection differs from the earlier day's; every other row is copied, bit by bit the same. Layer after layer the changed
+rows spread to whoever has them as neighbors, no further than the bytes change.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ class Reuse:
         if self.layer == self.now.num_layers:
             held = range(rows.start, min(rows.stop, self.earlier.num_items))
             needed[: len(held)] |= self.now.log_degrees(held) != self.earlier.log_degrees(held)
+            needed |= changed_rows(self.now.features, self.earlier.features, "features", rows.start, rows.stop)
         return needed
 
     def rows(self, name: str, rows: range) -> np.ndarray:

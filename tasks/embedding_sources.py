@@ -16,7 +16,7 @@ from pinsage.model.layerwise import top_neighbors
 from pinsage.store import Version, Writer
 from tasks.session import Session
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 LAYERS, EMBEDDINGS = "embedding_layers", "embeddings"
 
 

@@ -20,6 +20,9 @@ class ModelConfig(BaseModel, frozen=True, extra="forbid"):
         default="importance",
         description="How neighbors are pooled: weighted by importance as in the paper, or as in its ablations.",
     )
+    skip: bool = Field(
+        default=True, description="The head also reads the item's own features; the paper's reads the last layer alone."
+    )
     temperature: float = Field(
         default=0.1, gt=0, le=10, description="Cosines are divided by it before the popularity term is added."
     )

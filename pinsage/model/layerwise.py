@@ -104,6 +104,7 @@ class Layerwise:
     def embed(
         self,
         h: np.ndarray,
+        features: np.ndarray,
         projected: Iterable[np.ndarray],
         neighbors: np.ndarray,
         importances: np.ndarray,
@@ -113,6 +114,7 @@ class Layerwise:
 
         Args:
             h: As for `convolve`.
+            features: float32 [n, F], the rows' own.
             projected: As for `convolve`.
             neighbors: As for `convolve`.
             importances: As for `convolve`.
@@ -123,11 +125,13 @@ class Layerwise:
         """
         convolution = self.model.layers[-1]
 
-        def compute(h: Tensor, pooled: Tensor, log_degrees: Tensor) -> Sequence[Tensor]:
-            return (self.model.embeddings(convolution.combine(h, pooled), log_degrees),)
+        def compute(h: Tensor, pooled: Tensor, features: Tensor, log_degrees: Tensor) -> Sequence[Tensor]:
+            return (self.model.embeddings(convolution.combine(h, pooled), features, log_degrees),)
 
         pooled = self._pool(projected, neighbors, importances)
-        (rows,) = self._in_blocks(compute, [h, pooled, log_degrees], [self.model.embedding_width], stored=False)
+        (rows,) = self._in_blocks(
+            compute, [h, pooled, features, log_degrees], [self.model.embedding_width], stored=False
+        )
         return rows
 
     def embed_all(
@@ -137,7 +141,7 @@ class Layerwise:
         h, projected = features, self.project(features)
         for layer in range(1, self.num_layers):
             h, projected = self.convolve(layer, h, [projected], neighbors, importances)
-        return self.embed(h, [projected], neighbors, importances, log_degrees)
+        return self.embed(h, features, [projected], neighbors, importances, log_degrees)
 
     def rows_are_independent(self) -> bool:
         """Whether a row has the same bits wherever it stands in a block, tried out on random rows.

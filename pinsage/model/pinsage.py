@@ -32,7 +32,7 @@ class PinSage(nn.Module):
     r"""Embeddings of items from features and neighborhoods.
 
     .. math::
-        z = G_2 \mathrm{ReLU}(G_1 h^{(K)} + g), \quad z \leftarrow z / \lVert z \rVert, \quad
+        z = G_2 \mathrm{ReLU}(G_1 [h^{(K)} ; h^{(0)}] + g), \quad z \leftarrow z / \lVert z \rVert, \quad
         p = w \log(1 + d) + v^\top h^{(K)}
 
     The score of item i for query q is :math:`z_q^\top z_i / \tau + p_i`, with the item's degree d as of the day.
@@ -51,7 +51,7 @@ class PinSage(nn.Module):
             PinSageConv(below, config.hidden_width, above, config.pooling)
             for below, above in zip(widths, widths[1:], strict=False)
         )
-        self.head_hidden = nn.Linear(config.hidden_width, config.hidden_width)
+        self.head_hidden = nn.Linear(config.hidden_width + config.skip * in_width, config.hidden_width)
         self.head_output = nn.Linear(config.hidden_width, config.width, bias=False)
         if config.popularity:
             self.degree_weight = nn.Parameter(torch.tensor(config.popularity_start))
@@ -97,11 +97,12 @@ class PinSage(nn.Module):
         h = features
         for convolution, block in zip(self.layers, blocks, strict=True):
             h = convolution.convolve_fixed(h, block.neighbors, block.importances)
-        return self.head(h), self.popularity_terms(h, log_degrees)
+        return self.head(h, features[: len(h)]), self.popularity_terms(h, log_degrees)
 
-    def head(self, h: Tensor) -> Tensor:
-        """Unit vectors (M, D) of the last layer's output (M, H)."""
-        return functional.normalize(self.head_output(functional.relu(self.head_hidden(h))), dim=-1)
+    def head(self, h: Tensor, features: Tensor) -> Tensor:
+        """Unit vectors (M, D) of the last layer's output (M, H) and the items' own features (M, F)."""
+        read = torch.cat([h, features], dim=-1) if self.config.skip else h
+        return functional.normalize(self.head_output(functional.relu(self.head_hidden(read))), dim=-1)
 
     def popularity_terms(self, h: Tensor, log_degrees: Tensor) -> Tensor:
         """Popularity terms (M,)."""
@@ -109,12 +110,12 @@ class PinSage(nn.Module):
             return torch.zeros(len(h), device=h.device)
         return self.degree_weight * log_degrees + h @ self.popularity_weight
 
-    def embeddings(self, h: Tensor, log_degrees: Tensor) -> Tensor:
+    def embeddings(self, h: Tensor, features: Tensor, log_degrees: Tensor) -> Tensor:
         """Rows of the index (M, D + 1): the unit vector and the popularity term times the temperature.
 
         A query with 1 in the last column then scores ``temperature`` times the model's score, the same order.
         """
-        vectors = self.head(h)
+        vectors = self.head(h, features)
         if not self.config.popularity:
             return vectors
         terms = self.config.temperature * self.popularity_terms(h, log_degrees)

@@ -81,11 +81,11 @@ class NewItemEmbedder:
                 f"the new item brings nothing that the model understands; it understands {self._understood()}"
             )
         with torch.inference_mode():
-            output = torch.from_numpy(h)
+            output = features = torch.from_numpy(h)
             nobody, nothing = torch.full((1, 1), -1), torch.zeros(1, 1)
             for convolution in self._network.layers:
                 output = convolution.convolve_fixed(output, nobody, nothing)
-            vector: np.ndarray = self._network.embeddings(output, torch.zeros(1)).numpy()[0]
+            vector: np.ndarray = self._network.embeddings(output, features, torch.zeros(1)).numpy()[0]
         return vector
 
     def _as_table(self, item: NewItem) -> pa.Table:

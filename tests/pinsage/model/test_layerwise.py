@@ -46,7 +46,7 @@ def test_chunks_and_parts_change_no_bit(items: dict[str, np.ndarray], cuts: list
     layers = [chunked.convolve(1, own, projected=projected, **each) for own, each in zip(h, around, strict=True)]
     upper = [projection for _, projection in layers]
     made = [
-        chunked.embed(output, projected=upper, log_degrees=items["log_degrees"][rows], **each)
+        chunked.embed(output, items["features"][rows], projected=upper, log_degrees=items["log_degrees"][rows], **each)
         for (output, _), rows, each in zip(layers, ranges, around, strict=True)
     ]
     assert np.array_equal(np.concatenate(made), whole.embed_all(**items))
@@ -69,4 +69,4 @@ def test_no_rows_are_no_rows(items: dict[str, np.ndarray]) -> None:
     projected = layerwise.project(items["features"])
     nothing = {name: array[:0] for name, array in items.items() if name != "features"}
     assert layerwise.project(items["features"][:0]).shape == (0, 16)
-    assert layerwise.embed(projected[:0], projected=[projected], **nothing).shape == (0, 9)
+    assert layerwise.embed(projected[:0], items["features"][:0], projected=[projected], **nothing).shape == (0, 9)

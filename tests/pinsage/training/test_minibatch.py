@@ -126,8 +126,12 @@ def test_newer_pairs_are_drawn_more_often() -> None:
 
 
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
-@pytest.mark.parametrize(("popularity", "pooling"), [(True, "importance"), (False, "mean"), (True, "max")])
-def test_minibatch_forward_equals_layerwise_inference(num_layers: int, popularity: bool, pooling: str) -> None:
+@pytest.mark.parametrize(
+    ("popularity", "pooling", "skip"), [(True, "importance", True), (False, "mean", False), (True, "max", False)]
+)
+def test_minibatch_forward_equals_layerwise_inference(
+    num_layers: int, popularity: bool, pooling: str, skip: bool
+) -> None:
     data, _ = planted_data()
     config = ModelConfig.model_validate(
         {
@@ -137,6 +141,7 @@ def test_minibatch_forward_equals_layerwise_inference(num_layers: int, popularit
             "top_t": 6,
             "popularity": popularity,
             "pooling": pooling,
+            "skip": skip,
         }
     )
     torch.manual_seed(2)
