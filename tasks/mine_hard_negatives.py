@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import structlog
 
-from pinsage.store import Store, Version, Writer, WriteSpec
+from pinsage.store import Store, Version, WriteSpec
 from pinsage.walks.config import HardNegativeConfig
 from pinsage.walks.rank_bands import hard_negative_pools
 from tasks.dask_cluster import map_chunks
@@ -65,7 +65,7 @@ def mine_chunk(
     queries = training_queries(pairs)[rows.start : rows.stop]
     positives = np.ascontiguousarray(train[order, 1])
     pools = hard_negative_pools(graph, queries, offsets, positives, config, threads=threads)
-    Writer.resume(store, spec).write_array("pools", pools, rows=rows)
+    store.resume(spec).write_array("pools", pools, rows=rows)
 
 
 def training_queries(pairs: Version) -> np.ndarray:

@@ -10,8 +10,7 @@ import structlog
 
 from pinsage.graph.bipartite import BipartiteGraph
 from pinsage.stage_configs import ResourceConfig
-from pinsage.store import Store, Version, Writer
-from pinsage.store.writer import WriteSpec
+from pinsage.store import Store, Version, WriteSpec
 from pinsage.walks.config import WalkConfig
 from pinsage.walks.importance import importance_neighborhoods
 from tasks.dask_cluster import map_chunks
@@ -66,7 +65,7 @@ def _sample(session: Session, chunks: list[range], graph: Version, spec: WriteSp
 def sample_chunk(rows: range, root: str, graph_uri: str, spec: WriteSpec, config: WalkConfig, threads: int) -> int:
     """Write the neighborhoods of some rows: what a Dask worker does. Returns the number of walks."""
     made = importance_neighborhoods(opened_graph(root, graph_uri), rows, config, threads=threads)
-    write_chunk(Writer.resume(Store.open(root), spec), rows, made, config)
+    write_chunk(Store.open(root).resume(spec), rows, made, config)
     return int(made.walks_made.sum())
 
 

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from pinsage.graph.alias import edge_aliases
 from pinsage.stage_configs import ResourceConfig
-from pinsage.store import Store, Version, Writer
-from pinsage.store.writer import WriteSpec
+from pinsage.store import Store, Version, WriteSpec
 from pinsage.walks.config import WalkConfig
 from pinsage.walks.importance import walk_plan
 from pinsage.walks.shuffled import (
@@ -153,7 +152,7 @@ def write_frame(frame: pd.DataFrame, root: str, spec: WriteSpec, config: WalkCon
     rows = range(int(visiting[0]), int(visiting[-1]) + 1)
     visited, orders = frame["node"].to_numpy(), frame["order"].to_numpy()
     made = neighborhoods_of_visits(rows, visiting, visited, orders, walk_plan(config), config.top_t)
-    write_chunk(Writer.resume(Store.open(root), spec), rows, made, config)
+    write_chunk(Store.open(root).resume(spec), rows, made, config)
     return pd.DataFrame({"walks_made": [int(made.walks_made.sum())]})
 
 

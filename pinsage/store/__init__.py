@@ -16,7 +16,8 @@ from pinsage.store.errors import (
 from pinsage.store.references import Reference, ReferenceLog
 from pinsage.store.store import Store
 from pinsage.store.version import Version
-from pinsage.store.writer import Writer, WriteSpec
+from pinsage.store.write_spec import WriteSpec
+from pinsage.store.writer import Writer
 
 __all__ = [
     "DamagedVersionError",

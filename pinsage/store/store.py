@@ -22,7 +22,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pinsage.store.digests import canonical_json, plain
+from pinsage.store.digests import canonical_json
 from pinsage.store.errors import (
     StorageDeniedError,
     StorageFullError,
@@ -30,13 +30,13 @@ from pinsage.store.errors import (
     UnknownVersionError,
     UnsafeStoreError,
 )
-from pinsage.store.manifest import Input, Manifest, fingerprint_of
-from pinsage.store.names import check_name, check_page_path, check_path_name, split_uri
+from pinsage.store.names import check_page_path, check_path_name, split_uri
 from pinsage.store.objects import LocalObjects, Objects
 from pinsage.store.references import FOLDER as REFERENCES
 from pinsage.store.references import ReferenceLog
-from pinsage.store.version import Version, parse_manifest
-from pinsage.store.writer import Writer, WriteSpec
+from pinsage.store.version import Version, find_version
+from pinsage.store.write_spec import WriteSpec, write_spec
+from pinsage.store.writer import Writer
 
 PROBES = "_probes"
 SITE = "_site"
@@ -120,7 +120,11 @@ class Store:
         Raises:
             DamagedVersionError: The version is committed and does not verify.
         """
-        return Writer(self, write_spec(dataset, partition, inputs, config, code_version))
+        return self.resume(write_spec(dataset, partition, inputs, config, code_version))
+
+    def resume(self, spec: WriteSpec) -> Writer:
+        """Go on writing chunks of ``spec`` in another process; whoever opened it first commits."""
+        return Writer(self.objects, self.cache, spec)
 
     def committed(
         self,
@@ -136,10 +140,7 @@ class Store:
 
     def find(self, dataset: str, partition: str, fingerprint: str) -> Version | None:
         """Return the committed version with this fingerprint, or None."""
-        data = self.objects.get(f"{dataset}/{partition}/_commits/{fingerprint}.json")
-        if data is None:
-            return None
-        return self.open_manifest(parse_manifest(data, f"{dataset}/{partition}/{fingerprint}"))
+        return find_version(self.objects, self.cache, dataset, partition, fingerprint)
 
     def version(self, uri: str) -> Version:
         """Open the version ``<dataset>/<partition>/<fingerprint>``.
@@ -168,10 +169,6 @@ class Store:
             known = sorted({split_uri(used.uri)[0] for used in version.inputs})
             raise LookupError(f"version {version.uri}: {len(found)} inputs of {dataset!r}, expected one of {known}")
         return self.version(found[0])
-
-    def open_manifest(self, manifest: Manifest) -> Version:
-        """Wrap a manifest that was already read."""
-        return Version(self.objects, manifest, self.cache)
 
     def partitions(self, dataset: str) -> list[str]:
         """List the partitions of a dataset that have a committed version, sorted."""
@@ -229,24 +226,6 @@ class Store:
     def page_folders(self, path: str) -> list[str]:
         """List what lies below ``path`` of the site: the days of ``reports``, sorted."""
         return self.objects.children(f"{SITE}/{check_page_path(path)}")
-
-
-def write_spec(
-    dataset: str, partition: str, inputs: Sequence[Version], config: BaseModel | Mapping[str, Any], code_version: int
-) -> WriteSpec:
-    """What a version is made from, with its fingerprint."""
-    check_path_name(dataset)
-    check_name(partition, "partition")
-    used = tuple(Input(uri=version.uri, content_digest=version.content_digest) for version in inputs)
-    settings = plain(config if isinstance(config, BaseModel) else dict(config))
-    return WriteSpec(
-        dataset=dataset,
-        partition=partition,
-        fingerprint=fingerprint_of(dataset, partition, code_version, used, settings),
-        code_version=code_version,
-        inputs=used,
-        config=settings,
-    )
 
 
 def probe_conditional_put(objects: Objects) -> None:

@@ -260,6 +260,14 @@ class ArrayParts(Sequence[np.ndarray]):
         return np.concatenate(held) if held else np.array(self[0][:0])
 
 
+def find_version(objects: Objects, cache: Path, dataset: str, partition: str, fingerprint: str) -> Version | None:
+    """Open the committed version with this fingerprint, or None."""
+    data = objects.get(f"{dataset}/{partition}/_commits/{fingerprint}.json")
+    if data is None:
+        return None
+    return Version(objects, parse_manifest(data, f"{dataset}/{partition}/{fingerprint}"), cache)
+
+
 def check_file(path: Path, entry: FileEntry, uri: str) -> None:
     """Compare a local file's size and SHA-256 with its manifest entry.
 

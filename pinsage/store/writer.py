@@ -32,60 +32,43 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict
 
 from pinsage.store.digests import BLOCK_ROWS, block_digests, canonical_json, file_digest, plain, whole_blocks
 from pinsage.store.errors import DamagedVersionError, IncompleteVersionError, NondeterminismError, storage_errors_named
 from pinsage.store.failpoints import failpoint
-from pinsage.store.manifest import FileEntry, FileKind, Input, Manifest, chunk_name, content_digest_of
+from pinsage.store.manifest import FileEntry, FileKind, Manifest, chunk_name, content_digest_of
 from pinsage.store.names import check_name
-from pinsage.store.version import Version, check_file, digest_is_known, parse_manifest
+from pinsage.store.version import Version, check_file, digest_is_known, find_version, parse_manifest
+from pinsage.store.write_spec import WriteSpec
 
 if TYPE_CHECKING:
-    from pinsage.store.store import Store
+    from pinsage.store.objects import Objects
 
 # Fixed row groups keep Parquet files byte-stable.
 ROW_GROUP_ROWS = 131_072
-
-
-class WriteSpec(BaseModel):
-    """What a version is made from; enough to go on writing its chunks in another process."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    dataset: str
-    partition: str
-    fingerprint: str
-    code_version: int
-    inputs: tuple[Input, ...]
-    config: dict[str, Any]
 
 
 class Writer:
     """Writes the chunks of one version and commits it on leaving the ``with`` block without an error.
 
     Args:
-        store: The store to write to.
-        spec: What the version is made from.
+        objects: The storage to write to.
+        cache: Local folder of the versions that it opens.
+        spec: What the version is made from; another process goes on with the same one.
     """
 
-    def __init__(self, store: Store, spec: WriteSpec) -> None:
+    def __init__(self, objects: Objects, cache: Path, spec: WriteSpec) -> None:
         self.spec = spec
         self.facts: dict[str, Any] = {}
         self.measurements: dict[str, Any] = {}
-        self._store = store
-        self._objects = store.objects
+        self._objects = objects
+        self._cache = cache
         self._attempt = secrets.token_hex(6)
         self._entries: dict[str, FileEntry] = {}
         self._started = time.monotonic()
-        self._version = store.find(spec.dataset, spec.partition, spec.fingerprint)
+        self._version = find_version(objects, cache, spec.dataset, spec.partition, spec.fingerprint)
         if self._version is not None:
             self._version.verify()
-
-    @classmethod
-    def resume(cls, store: Store, spec: WriteSpec) -> Writer:
-        """Go on writing chunks of ``spec`` in another process; whoever opened it first commits."""
-        return cls(store, spec)
 
     @property
     def is_committed(self) -> bool:
@@ -345,7 +328,7 @@ class Writer:
                 f"{self.uri}: another attempt committed content {committed.content_digest[:12]}..., this one made "
                 f"{manifest.content_digest[:12]}...; the committed version stays in force"
             )
-        self._version = self._store.open_manifest(committed)
+        self._version = Version(self._objects, committed, self._cache)
         return self._version
 
     def _check_rows(self, files: list[FileEntry]) -> None:

@@ -137,7 +137,7 @@ def test_error_inside_keeps_finished_chunks_and_commits_nothing(store: Store) ->
     with pytest.raises(ZeroDivisionError):
         fail_halfway()
     assert store.partitions("graph") == []
-    assert Writer.resume(store, out.spec).has("document")
+    assert store.resume(out.spec).has("document")
 
 
 def test_references_roll_back_and_refuse_races(store: Store) -> None:
