@@ -103,7 +103,7 @@ def dask_client(resources: ResourceConfig, num_chunks: int) -> Iterator[Any]:
                 threads_per_worker=1,
                 processes=True,
                 host="127.0.0.1",
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # a free port: two stages may run side by side
                 silence_logs=40,
             ) as cluster,
             Client(cluster) as client,

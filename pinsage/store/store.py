@@ -30,7 +30,7 @@ from pinsage.store.errors import (
     UnknownVersionError,
     UnsafeStoreError,
 )
-from pinsage.store.names import check_page_path, check_path_name, split_uri
+from pinsage.store.names import check_name, check_page_path, check_path_name, split_uri
 from pinsage.store.objects import LocalObjects, Objects
 from pinsage.store.references import FOLDER as REFERENCES
 from pinsage.store.references import ReferenceLog
