@@ -29,6 +29,11 @@ from tasks.session import Session
 COMMUNITIES = 10
 VECTOR_WIDTH = 16
 NUM_NEIGHBORS = 5
+PICTURE = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAA"
+    "DUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+BROKEN_PICTURE = "data:image/png;base64,AAAA"
 SETTINGS = {
     "index.num_trees": 8,
     "index.num_queries": 20,
@@ -99,6 +104,7 @@ def _items(tag: str, num_items: int, rng: np.random.Generator) -> pa.Table:
         {
             "item_id": pa.array([f"item-{item}" for item in every]),
             "title": pa.array([f"{tag} word{item % COMMUNITIES} thing {item}" for item in every]),
+            "image_url": pa.array([(PICTURE, BROKEN_PICTURE, None)[item % 3] for item in every]),
             "categorical.category": pa.array([f"{tag} kind {item % COMMUNITIES}" for item in every]),
             "vector.look": pa.FixedSizeListArray.from_arrays(
                 pa.array(vectors.astype(np.float32).reshape(-1)), VECTOR_WIDTH

@@ -112,6 +112,16 @@ def test_a_search_for_nothing_says_so(page: Page) -> None:
     expect(page.locator("#suggestions")).to_be_hidden()
 
 
+def test_an_item_shows_its_picture_and_a_tile_where_there_is_none_or_it_is_broken(page: Page) -> None:
+    for item, pictures in (("item-3", 1), ("item-4", 0), ("item-5", 0)):
+        page.goto(f"/#item={item}")
+        expect(page.get_by_role("heading", level=1)).to_contain_text(item.removeprefix("item-"))
+        expect(page.locator(".asked .tile img")).to_have_count(pictures)
+        expect(page.locator(".asked .tile")).to_contain_text("two kind")
+    page.goto("/#item=item-3")
+    page.wait_for_function("() => document.querySelector('.asked img')?.naturalWidth === 1")
+
+
 def test_the_map_is_drawn_zoomed_by_keys_and_leads_to_an_item(page: Page) -> None:
     page.goto("/#view=map&item=item-42")
     canvas = page.locator("canvas")
