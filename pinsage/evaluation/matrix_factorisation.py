@@ -52,7 +52,6 @@ def item_factors(graph: BipartiteGraph, *, factors: int, iterations: int, seed: 
     saves = sparse.csr_matrix(
         (np.ones(graph.num_edges, np.float32), np.array(graph.board_items), np.array(graph.board_offsets)),
         shape=(graph.num_boards, graph.num_items),
-        copy=True,  # the library refuses arrays that are mapped read-only
     )
     with threadpool_limits(limits=1):  # the library warns against a BLAS that brings threads of its own
         model = AlternatingLeastSquares(factors=factors, iterations=iterations, random_state=seed, num_threads=1)
