@@ -85,13 +85,13 @@ def _extend_earlier(session: Session, catalog: Version, out: Writer) -> bool:
     if not config.is_plain:
         return False
     max_rows = session.config.resources.saves_per_chunk
-    earlier = find_earlier(store, catalog, out.spec.config, CODE_VERSION, max_rows)
-    if earlier is None:
-        return False
     try:
+        earlier = find_earlier(store, catalog, out.spec.config, CODE_VERSION, max_rows)
+        if earlier is None:
+            return False
         write_graph(out, extend(store, earlier), catalog, config)
     except DamagedVersionError as damage:
-        log.warning("build_graph: rebuilt, because the earlier graph is damaged", damage=str(damage))
+        log.warning("build_graph: rebuilt, because an earlier graph is damaged", damage=str(damage))
         return False
     out.measurements["extended_from"] = earlier.graph.uri
     return True

@@ -21,6 +21,8 @@ from pinsage.store import Store, Version
 from pinsage.store.errors import UnknownVersionError
 from tasks.graph_chunks import SIDES, Chunk, chunks_of, read_chunk, unknown_items
 
+SEARCHED_DAYS = 7  # a correction of a few days ago leaves the graph before it of use; one of a year ago leaves none
+
 
 @dataclass(frozen=True)
 class Earlier:
@@ -45,7 +47,7 @@ def find_earlier(
     """
     listed = catalog.json("partitions")
     days = [known for known in store.partitions("graph") if known < catalog.partition]
-    for day in reversed(days):
+    for day in reversed(days[-SEARCHED_DAYS:]):
         for graph in store.versions("graph", day):
             if (graph.manifest.config, graph.manifest.code_version) != (dict(settings), code_version):
                 continue
