@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.dataset as pads
 
-from tasks.ingest_columns import IngestError, holds_integers
+from tasks.ingest_columns import IngestError, holds_integers, require_columns
 
 BATCH_ROWS = 131_072
 _INTEGER = r"^(0|-?[1-9][0-9]{0,17})$"
@@ -35,10 +35,12 @@ def read_batches(path: Path, columns: list[str]) -> Iterator[pa.Table]:
     """The columns, batch by batch, in the order of the files' names."""
     opened = _open(path)
     try:
+        if path.is_dir():
+            _require_in_every_file(opened, columns)
         for batch in opened.to_batches(columns=columns, batch_size=BATCH_ROWS):
             if batch.num_rows:
                 yield pa.Table.from_batches([batch])
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise IngestError(f"{path}: {error}; {_EXPECTED}; nothing was written") from None
 
 
@@ -62,9 +64,16 @@ def _open(path: Path) -> pads.Dataset:
             return pads.dataset(files, format="parquet", **where)
         names = pads.dataset(files, format=_csv(), **where).schema.names
         return pads.dataset(files, format=_csv(names), **where)
-    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         kind = "CSV" if _is_csv(files[0]) else "Parquet"
         raise IngestError(f"{path}: can't be read as {kind}: {error}; {_EXPECTED}") from None
+
+
+def _require_in_every_file(opened: pads.Dataset, columns: list[str]) -> None:
+    """Arrow fills the columns that a file lacks with nulls, which nobody asked for."""
+    for fragment in opened.get_fragments():
+        of_folders = pads.get_partition_keys(fragment.partition_expression)
+        require_columns(fragment.path, columns, [*fragment.physical_schema.names, *of_folders])
 
 
 def _files(path: Path) -> list[str]:

@@ -246,6 +246,25 @@ def test_a_folder_that_is_no_table(session: Session, tmp_path: Path, content: st
         ingest(session, items=None, saves=folder)
 
 
+OTHER_FILES = {
+    "lists": (saves(item_id=pa.array([[1], [2]])), r"saves: .*item_id|saves: .*int64"),
+    "text": (saves(item_id=pa.array(["a", "b"])), r"saves: .*Failed to parse string: '[ab]'"),
+    "a column less": (saves(item_id=None), r"b\.parquet: no column item_id; its columns are: board_id, saved_at"),
+}
+
+
+@pytest.mark.parametrize("case", OTHER_FILES)
+def test_a_folder_whose_files_differ(session: Session, tmp_path: Path, case: str) -> None:
+    second, message = OTHER_FILES[case]
+    folder = tmp_path / "saves"
+    folder.mkdir()
+    write(folder / "a.parquet", saves())
+    write(folder / "b.parquet", second)
+    with pytest.raises(IngestError, match=message):
+        ingest(session, items=None, saves=folder)
+    assert delivered(session, "saves") == {}
+
+
 def test_an_empty_day_can_be_delivered(session: Session, tmp_path: Path) -> None:
     take(session, tmp_path / "saves.parquet", saves())
     for path, data in (("none.csv", "board_id,item_id,saved_at\n"), ("none.parquet", saves().slice(0, 0))):
