@@ -41,6 +41,8 @@ check: setup ## Format, lint, types and import rules
 bench: setup ## Print one JSON line per benchmark, at the sizes that docs/scaling.md states
 	$(BIN)/python -m benchmarks.walks --items 1000000 --boards 200000 --saves 20000000 --walks 100 --top-t 50 --json
 	$(BIN)/python -m benchmarks.walks --items 1000000 --boards 200000 --saves 20000000 --walks 10 --top-t 10 --json
+	$(BIN)/python -m benchmarks.embed --items 1000000 --json
+	$(BIN)/python -m benchmarks.index --items 200000 --json
 
 bench-peers: .bench-peers/ready ## Build .bench-peers: the peers that the benchmarks are compared with
 
@@ -48,6 +50,7 @@ bench-peers: .bench-peers/ready ## Build .bench-peers: the peers that the benchm
 	$(PYTHON) -m venv .bench-peers
 	.bench-peers/bin/pip install --quiet torch==2.13.0 numpy scipy pandas networkx requests tqdm psutil packaging pyyaml pydantic
 	.bench-peers/bin/pip install --quiet --no-deps dgl==2.1.0
+	.bench-peers/bin/pip install --quiet hnswlib==0.8.0 faiss-cpu==1.15.1 voyager==2.2.3 usearch==2.26.6
 	touch $@
 
 COMPILE = $(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet

@@ -3,7 +3,8 @@
 Random features and neighborhoods are committed to a store; a fresh process embeds them. The roofline is the time that
 the matrix products take at the measured peak of one thread plus the time that the gathers take at the measured
 bandwidth of one thread: neither can overlap the other on one core. Hashing and writing every chunk are not in it, and
-are what the stage does beside it.
+are what the stage does beside it. Where `make bench-peers` was run, DGL embeds a sample of as many items of a power-law
+graph at the same widths, neighborhoods sampled anew for every batch as in its example.
 
     python -m benchmarks.embed --items 1000000 --features 256 --hidden 256 --width 128 --top-t 20 --threads 1
 """
@@ -16,6 +17,7 @@ import multiprocessing
 import os
 import resource
 import shutil
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -25,6 +27,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from benchmarks.power_law import PowerLawSaves
 from pinsage.model.config import ModelConfig
 from pinsage.model.pinsage import PinSage
 from pinsage.store import Version
@@ -32,6 +35,8 @@ from tasks.embed_items import embed_items, open_inference
 from tasks.prepared import Prepared
 from tasks.session import Session
 
+PROJECT = Path(__file__).parents[1]
+PEERS = PROJECT / ".bench-peers" / "bin" / "python"
 DAY = "2026-03-01"
 NUM_LAYERS = 2
 
@@ -44,6 +49,9 @@ def main() -> None:
         ("chunk-rows", 65_536), ("seed", 0),
     ):  # fmt: skip
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--peer-items", type=int, default=20_000, help="Items that DGL embeds; 0 = no peer.")
+    parser.add_argument("--peer-walks", type=int, default=10, help="Walks from each of its items.")
+    parser.add_argument("--peer-batch", type=int, default=512, help="Items of one of its batches.")
     parser.add_argument("--intermediate", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--scratch", default=None, help="Folder for the store; needs about 5 KB an item.")
     parser.add_argument("--json", action="store_true", help="Accepted for symmetry; the output is JSON always.")
@@ -58,6 +66,10 @@ def main() -> None:
             sender.close()
             measured = receiver.recv()
             process.join()
+        if options.peer_items and PEERS.exists():
+            peer = measure_peer(Path(root) / "peer", options)
+            measured["dgl_items_per_cpu_second"] = peer
+            measured["times_dgl"] = round(measured["items_per_cpu_second"] / peer, 2)
     finally:
         shutil.rmtree(root)
     print(json.dumps({"benchmark": "embed", **vars(options), **measured}))
@@ -149,6 +161,21 @@ def measure_stage(root: str, options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def measure_peer(folder: Path, options: argparse.Namespace) -> float:
+    """Items a CPU second of `benchmarks.embed_peer`, on a graph of 20 saves an item and a board to 5 items."""
+    folder.mkdir()
+    graph = PowerLawSaves(options.items, max(1, options.items // 5), 20 * options.items, options.seed).graph()
+    for name in ("item_offsets", "item_boards", "board_offsets", "board_items"):
+        np.save(folder / f"{name}.npy", getattr(graph, name))
+    del graph
+    command = [str(PEERS), "benchmarks/embed_peer.py", str(folder), "--items", str(options.peer_items)]
+    for name in ("features", "hidden", "width", "top_t", "seed"):
+        command += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
+    command += ["--walks", str(options.peer_walks), "--batch", str(options.peer_batch)]
+    done = subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.PIPE, text=True)
+    return float(json.loads(done.stdout.splitlines()[-1])["items_per_cpu_second"])
+
+
 def open_session(root: str, options: argparse.Namespace) -> Session:
     """The store with the resources that are asked for."""
     return Session.open(
@@ -169,7 +196,7 @@ def work(options: argparse.Namespace) -> tuple[int, int]:
     for _ in range(NUM_LAYERS):
         multiplied += below * hidden + (below + hidden) * hidden
         below = hidden
-    multiplied += hidden * hidden + hidden * width
+    multiplied += (hidden + options.features) * hidden + hidden * width  # the head also reads the features
     stored = 2 if options.intermediate == "bfloat16" else 4
     return 2 * multiplied, NUM_LAYERS * options.top_t * hidden * stored
 
