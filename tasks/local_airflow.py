@@ -149,7 +149,9 @@ class LocalAirflow:
             )
             self._processes.append(process)
             sessions = {str(each.pid): psutil.Process(each.pid).create_time() for each in self._processes}
-            self._sessions.write_text(json.dumps(sessions))
+            staged = self._sessions.with_suffix(".part")
+            staged.write_text(json.dumps(sessions))
+            staged.replace(self._sessions)
 
     def _end_sessions(self) -> None:
         """End every process of the recorded sessions; none is recorded after the first start."""
@@ -204,8 +206,11 @@ def _members(sessions: Mapping[int, float]) -> list[psutil.Process]:
     for process in psutil.process_iter():
         try:
             leader = os.getsid(process.pid)
-            strange = psutil.pid_exists(leader) and psutil.Process(leader).create_time() != sessions.get(leader)
-            if leader in sessions and not strange and process.status() != psutil.STATUS_ZOMBIE:
+            if leader not in sessions or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            # Not to the digit: the time is reckoned from that of the boot, which a clock that is set moves.
+            strange = psutil.pid_exists(leader) and abs(psutil.Process(leader).create_time() - sessions[leader]) > 2.0
+            if not strange:
                 members.append(process)
         except (ProcessLookupError, PermissionError, psutil.Error):
             continue

@@ -33,7 +33,7 @@ from tasks.session import Session
 from tests.dags.test_airflow_run import digests, ingest
 from tests.tasks.test_pipeline import SMALL, planted
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 PROJECT = Path(__file__).parents[2]
 YESTERDAY = add_days(datetime.now(UTC).date().isoformat(), -1)
@@ -112,7 +112,7 @@ def alone(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Session:
     return Session.open(root, {name: json.loads(value) for name, value in SETTINGS.items()})
 
 
-def until(wanted: Callable[[], Any], seconds: float = 240) -> Any:
+def until(wanted: Callable[[], Any], seconds: float = 600) -> Any:
     """Wait until ``wanted`` is true and return what it returned."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -171,7 +171,7 @@ def test_a_backfill_in_parallel_equals_days_one_by_one(airflow: LocalAirflow, st
     number = client.backfill("pinsage_prepare", MONDAY, SUNDAY, max_active_runs=4)
     for day in day_range(MONDAY, SUNDAY):
         list(prepare(alone, day))
-    until(lambda: client.call("GET", f"/backfills/{number}")["completed_at"], 400)
+    until(lambda: client.call("GET", f"/backfills/{number}")["completed_at"])
     assert store.ref_names("prepared") == [*day_range(MONDAY, SUNDAY), YESTERDAY]
     for day in day_range(MONDAY, SUNDAY):
         assert versions_of(store.root, day) >= versions_of(alone.store.root, day)
@@ -186,6 +186,9 @@ def test_a_whole_week_trains_and_an_approved_champion_is_published(airflow: Loca
     question = client.call("GET", f"{task}/-1/hitlDetails")
     assert "| pinsage |" in question["body"]
     assert store.ref("champion").head() is None
+    # As late as a person: an answer that comes before the executor has reported that the task waits is taken, together
+    # with that report, for the task's end.
+    time.sleep(5)
     client.call("PATCH", f"{task}/-1/hitlDetails", {"chosen_options": ["Approve"], "params_input": {}})
     client.wait("pinsage_train", run["dag_run_id"])
     champion = store.ref("champion").head()
