@@ -21,10 +21,10 @@ from pinsage.index.geometry import Geometry, row_blocks
 from pinsage.index.tuning import build_tuned_shard, tune_index
 from pinsage.store import Store, Version
 from tasks.dask_cluster import map_chunks
+from tasks.intermediate import INDEX_SHARDS
 from tasks.session import Session
 
 CODE_VERSION = 2
-SHARDS = "index_shards"
 
 log = structlog.get_logger()
 
@@ -57,7 +57,7 @@ def build_shard(number: int, root: str, embeddings_uri: str, config: IndexConfig
     store = Store.open(root)
     embeddings = store.version(embeddings_uri)
     with store.write(
-        SHARDS,
+        INDEX_SHARDS,
         partition=embeddings.partition,
         inputs=[embeddings],
         config={**config.model_dump(mode="json"), "shard": number},
@@ -118,7 +118,13 @@ def build_index(session: Session, embeddings: Version) -> Version:
         geometry, rows = _indexed(embeddings)
         numbers = range(num_shards(len(rows), config))
         uris = map_chunks(
-            build_shard, numbers, store.root, embeddings.uri, config, resources=session.config.resources, name=SHARDS
+            build_shard,
+            numbers,
+            store.root,
+            embeddings.uri,
+            config,
+            resources=session.config.resources,
+            name=INDEX_SHARDS,
         )
         shards = [store.version(uri) for uri in uris]
         opened = tuple(

@@ -14,10 +14,11 @@ import numpy as np
 
 from pinsage.model.layerwise import top_neighbors
 from pinsage.store import Version, Writer
+from tasks.intermediate import EMBEDDING_LAYERS
 from tasks.session import Session
 
 CODE_VERSION = 3
-LAYERS, EMBEDDINGS = "embedding_layers", "embeddings"
+EMBEDDINGS = "embeddings"
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class EmbeddingSources:
         return self.session.store.committed(self._dataset(layer), **self._origin(layer))
 
     def _dataset(self, layer: int) -> str:
-        return EMBEDDINGS if layer == self.num_layers else LAYERS
+        return EMBEDDINGS if layer == self.num_layers else EMBEDDING_LAYERS
 
     def _origin(self, layer: int) -> dict[str, Any]:
         return {

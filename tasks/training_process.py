@@ -26,12 +26,12 @@ from pinsage.training.minibatch import TrainingData
 from pinsage.training.peers import Peers
 from pinsage.training.state import TrainingState
 from pinsage.training.trainer import Trained, train
+from tasks.intermediate import CHECKPOINTS
 from tasks.sample_neighborhoods import open_graph
 from tasks.session import Session
 from tasks.train_model import CODE_VERSION, model_writer
 from tasks.training_events import write_training_events
 
-CHECKPOINTS = "checkpoints/model"
 PR_SET_PDEATHSIG = 1
 
 log = structlog.get_logger()

@@ -1,7 +1,8 @@
 """Garbage collection: what no reference reaches, no partition keeps and no grace period protects.
 
 Marked and kept: the versions that the newest `KEPT_HISTORY` references of every log point to (so that a rollback finds
-the older ones), the newest K commits of every partition, and all their inputs.
+the older ones), the newest K commits of every partition (of
+intermediate datasets: of the newest partition), and all their inputs.
 A version is removed commit first, so that a reader never opens a manifest whose files are going.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from pinsage.store.errors import UnknownVersionError
@@ -38,13 +40,16 @@ class GarbagePlan:
     num_bytes: int
 
 
-def plan_garbage(store: Store, *, keep: int = 2, grace_seconds: float = 86_400.0) -> GarbagePlan:
+def plan_garbage(
+    store: Store, *, keep: int = 2, grace_seconds: float = 86_400.0, intermediate: Collection[str] = ()
+) -> GarbagePlan:
     """Find what may be removed; nothing is.
 
     Args:
         store: The store to look at.
         keep: Newest commits of each partition that are kept although nothing refers to them.
         grace_seconds: Younger objects are kept: an attempt may be about to commit them.
+        intermediate: Datasets that only save work: of them the newest partition alone keeps its commits.
 
     Raises:
         DamagedVersionError: A reference or manifest cannot be read; nothing is planned then.
@@ -53,7 +58,7 @@ def plan_garbage(store: Store, *, keep: int = 2, grace_seconds: float = 86_400.0
         info for info in store.objects.walk("") if not info.key.startswith("_") or info.key.startswith(REFERENCES)
     ]
     commits = {_uri_of_commit(info.key): info for info in objects if "/_commits/" in info.key}
-    kept = _reachable(store, commits, _roots(store, objects) | _newest(commits, keep))
+    kept = _reachable(store, commits, _roots(store, objects) | _newest(commits, keep, intermediate))
     oldest_kept_time = time.time() - grace_seconds
     doomed: list[ObjectInfo] = []
     for info in objects:
@@ -131,10 +136,13 @@ def _roots(store: Store, objects: list[ObjectInfo]) -> set[str]:
     return roots
 
 
-def _newest(commits: dict[str, ObjectInfo], keep: int) -> set[str]:
+def _newest(commits: dict[str, ObjectInfo], keep: int, intermediate: Collection[str]) -> set[str]:
     partitions: dict[str, list[tuple[float, str]]] = {}
     for uri, info in commits.items():
         partitions.setdefault(uri.rsplit("/", 1)[0], []).append((info.modified, uri))
+    for dataset in intermediate:
+        for older in sorted(name for name in partitions if name.rsplit("/", 1)[0] == dataset)[:-1]:
+            del partitions[older]
     return {uri for found in partitions.values() for _, uri in sorted(found)[-keep:] if keep > 0}
 
 

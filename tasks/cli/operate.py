@@ -58,9 +58,10 @@ def gc(
 ) -> None:
     """Remove versions that no reference reaches; prints first, deletes on --yes."""
     from pinsage.store.garbage import collect_garbage, plan_garbage
+    from tasks.intermediate import INTERMEDIATE
 
     store = open_session(root, []).store
-    plan = plan_garbage(store, keep=keep, grace_seconds=grace_hours * 3600)
+    plan = plan_garbage(store, keep=keep, grace_seconds=grace_hours * 3600, intermediate=INTERMEDIATE)
     if yes:
         collect_garbage(store, plan, grace_seconds=grace_hours * 3600)
     result = {"removed": yes, "versions": list(plan.versions), "objects": len(plan.keys), "bytes": plan.num_bytes}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -217,4 +218,35 @@ def test_killed_stage_ends_with_the_same_bytes(tmp_path: Path, failpoint: str) -
     )
     assert killed.returncode == -signal.SIGKILL
     assert session.store.partitions("embeddings") == []
+    assert embed_items(session, second, model).content_digest == expected.content_digest
+
+
+def finished_chunks(session: Session) -> dict[str, bytes | None]:
+    """The records of finished chunks of all layers; each names the attempt that computed the chunk."""
+    objects = session.store.objects
+    keys = [info.key for name in ("embedding_layers", "embeddings") for info in objects.walk(name)]
+    return {key: objects.get(key) for key in keys if "/_chunks/" in key}
+
+
+@pytest.mark.slow
+def test_a_kill_costs_at_most_the_chunk_at_work(tmp_path: Path) -> None:
+    """As many kills as ``PINSAGE_EMBED_KILLS`` says, 4 when it is unset."""
+    calm = Session.open(str(tmp_path / "calm"), SETTINGS)
+    first, second = (prepare(calm, day) for day in DAYS)
+    expected = embed_items(calm, second, untrained(calm, first))
+    session = Session.open(str(tmp_path / "store"), SETTINGS)
+    first, second = (prepare(session, day) for day in DAYS)
+    model = untrained(session, first)
+    moments = random.Random(3)
+    for _ in range(int(os.environ.get("PINSAGE_EMBED_KILLS", "4"))):
+        before = finished_chunks(session)
+        place = moments.choice(["chunk.before_data", "chunk.after_data", "chunk.after_record", "commit.before"])
+        ended = subprocess.run(
+            [sys.executable, "-c", RUN, str(tmp_path / "store"), model.uri],
+            env={**os.environ, "PINSAGE_FAILPOINT": place},
+            cwd=PROJECT,
+            check=False,
+        )
+        assert ended.returncode in (0, -signal.SIGKILL)
+        assert before.items() <= finished_chunks(session).items(), "what was finished is not computed again"
     assert embed_items(session, second, model).content_digest == expected.content_digest

@@ -22,10 +22,11 @@ from structlog.testing import capture_logs
 
 from pinsage.model.pinsage import PinSage
 from pinsage.store import Version
+from tasks.intermediate import CHECKPOINTS
 from tasks.prepared import Prepared
 from tasks.session import Session
 from tasks.train_model import TrainingFailedError, train_model
-from tasks.training_process import CHECKPOINTS, main
+from tasks.training_process import main
 from tests.pinsage.training.planted import planted_data, planted_graph
 
 PROJECT = Path(__file__).parents[2]

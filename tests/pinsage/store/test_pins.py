@@ -41,3 +41,16 @@ def test_unknown_versions_and_pins_are_named(tmp_path: Path) -> None:
     pin(store, index.uri)
     with pytest.raises(UnknownVersionError, match=f"pins: index.2026-03-01.{index.fingerprint}"):
         unpin(store, "other")
+
+
+def test_of_intermediate_datasets_the_newest_partition_is_kept(tmp_path: Path) -> None:
+    store = Store.open(tmp_path)
+    made = {}
+    for dataset in ("embedding_layers", "index"):
+        for day in ("2026-03-01", "2026-03-02"):
+            with store.write(dataset, partition=day, inputs=[], config={}, code_version=1) as out:
+                out.write_json("note", day)
+            made[dataset, day] = out.version.uri
+    plan = plan_garbage(store, keep=1, grace_seconds=0, intermediate=("embedding_layers",))
+    assert plan.versions == (made["embedding_layers", "2026-03-01"],)
+    assert plan_garbage(store, keep=1, grace_seconds=0).versions == ()
