@@ -4,7 +4,8 @@
 
 A step is a hop over one edge; a walk of up to two traversals with restart 0.5 has three steps on average. Kernel and
 peer (`make bench-peers`; without it the peer is left out) run one after the other in processes of their own, over the
-same arrays in files, several times in turn; of each the best round counts.
+same arrays in files, several times in turn; of each the best round counts. Where other work shares the cores, only the
+measures of CPU time mean something.
 """
 
 from __future__ import annotations
@@ -74,10 +75,11 @@ def run(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     result = {name: getattr(arguments, name) for name in names} | best(kernel)
     if with_peer:
         ours, theirs = result, best(peer)
-        for name in ("", "_one_thread"):
-            rate = theirs[f"items_per_wall_second{name}"]
-            result[f"dgl_items_per_wall_second{name}"] = rate
-            result[f"times_dgl{name}"] = round(ours[f"items_per_wall_second{name}"] / rate, 1)
+        for clock in ("wall", "cpu"):
+            for threads in ("", "_one_thread"):
+                name = f"items_per_{clock}_second{threads}"
+                result[f"dgl_{name}"] = theirs[name]
+                result[f"times_dgl_{clock}{threads}"] = round(ours[name] / theirs[name], 1)
         result["dgl_peak_bytes"] = theirs["peak_bytes"]
     return result
 

@@ -43,14 +43,16 @@ def main() -> None:
     )
     importance_neighborhoods(graph, range(1), config)  # compile
     digest = hashlib.sha256() if arguments.hash else None
-    one, _, walks_made = walk_all(graph, config, 1, digest)
-    wall, cpu, _ = walk_all(graph, config, arguments.threads, None) if arguments.threads > 1 else (one, one, 0)
+    one, one_cpu, walks_made = walk_all(graph, config, 1, digest)
+    wall, cpu, _ = walk_all(graph, config, arguments.threads, None) if arguments.threads > 1 else (one, one_cpu, 0)
     expected_steps = 3 * walks_made  # two hops, and two more for every second walk
     result = {
         "items_per_wall_second": round(graph.num_items / wall),
         "items_per_cpu_second": round(graph.num_items / cpu),
         "items_per_wall_second_one_thread": round(graph.num_items / one),
+        "items_per_cpu_second_one_thread": round(graph.num_items / one_cpu),
         "ns_per_step": round(one / expected_steps * 1e9, 2),
+        "cpu_ns_per_step": round(one_cpu / expected_steps * 1e9, 2),
         "bound_ns_per_step": round(random_read_ns(graph), 2),
         "walks_made_share": round(walks_made / (graph.num_items * arguments.walks), 4),
         "num_edges": graph.num_edges,
@@ -81,17 +83,17 @@ def walk_all(
 
 
 def random_read_ns(graph: BipartiteGraph) -> float:
-    """Nanoseconds of a step's two reads, of an offset and of an edge, when no read waits for another.
+    """CPU nanoseconds of a step's two reads, of an offset and of an edge, when no read waits for another.
 
     The mean of both sides of the graph: what a step would cost if walking were only this and nothing depended on it.
     """
     sides = graph_sides(graph)
     for side in sides:
         read_at_random(side, 1)
-    started = time.perf_counter()
+    started = time.process_time()
     for side in sides:
         read_at_random(side, READS)
-    return (time.perf_counter() - started) / (2 * READS) * 1e9
+    return (time.process_time() - started) / (2 * READS) * 1e9
 
 
 @njit(nogil=True, cache=True)
