@@ -22,7 +22,7 @@ from tasks.report.sources import Sources
 from tasks.report.training import training
 from tasks.session import Session
 
-CODE_VERSION = 3
+CODE_VERSION = 4
 
 log = structlog.get_logger()
 

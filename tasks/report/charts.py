@@ -14,16 +14,16 @@ WIDTH, HEIGHT = 460, 190
 Row = dict[str, Any]
 
 
-def bars(rows: Sequence[Row], x: str, y: str, title: str, *, log: bool = False, color: str = OURS) -> str:
-    """Upright bars in the order of ``rows``."""
-    scale = alt.Scale(type="symlog") if log else alt.Undefined
-    ticks = {"values": [10**power for power in range(10)]} if log else {"tickCount": 5}
+def bars(rows: Sequence[Row], x: str, y: str, title: str, color: str) -> str:
+    """Upright bars in the order of ``rows``; their heights grow by factors."""
+    # With given ticks, "~s" would take the largest one's prefix for all: 0k for 10.
+    axis = alt.Axis(values=[10**power for power in range(10)], format=",d")
     return _svg(
         alt.Chart(alt.Data(values=list(rows)), width=WIDTH, height=HEIGHT)
         .mark_bar(color=color)
         .encode(
             x=alt.X(f"{x}:N", sort=None, title=title, axis=_FLAT),
-            y=alt.Y(f"{y}:Q", title=None, scale=scale, axis=alt.Axis(format="~s", **ticks)),
+            y=alt.Y(f"{y}:Q", title=None, scale=alt.Scale(type="symlog"), axis=axis),
         )
     )
 
@@ -86,7 +86,7 @@ def scatter(rows: Sequence[Row], x: str, y: str, kind: str, title: str) -> str:
     )
 
 
-_FLAT = alt.Axis(labelAngle=0, labelOverlap="greedy", labelSeparation=10)
+_FLAT = alt.Axis(labelAngle=0, labelOverlap="greedy", labelSeparation=4)
 _LEGEND = alt.Legend(orient="top", title=None, labelColor=INK)
 
 

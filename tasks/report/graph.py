@@ -5,33 +5,30 @@ from __future__ import annotations
 import numpy as np
 
 from tasks.report.blocks import Chart, Facts, Section, Table
-from tasks.report.charts import OTHERS, bars
+from tasks.report.charts import OTHERS, OURS, bars
 from tasks.report.sources import Sources
 
-QUANTILES = {"p50": "median", "p90": "90%", "p99": "99%", "max": "largest"}
+SIDES = (("item", "Items", "boards of an item", OURS), ("board", "Boards", "items of a board", OTHERS))
+SHARES = {"median": 0.5, "90%": 0.9, "99%": 0.99, "largest": 1.0}
 
 
 def graph(sources: Sources) -> Section:
     """Degrees of items and boards by powers of two, and what the graph's statistics hold beside."""
     statistics = sources.graph.json("statistics")
     charts, quantiles = [], []
-    for side, name, color in (
-        ("item", "items by number of boards", ""),
-        ("board", "boards by number of items", OTHERS),
-    ):
+    for side, plural, name, color in SIDES:
         degrees = np.diff(sources.graph.array(f"{side}_offsets"))
-        look = {"color": color} if color else {}
-        drawn = bars(degree_histogram(degrees), "degree", "count", name.partition(" by ")[2], log=True, **look)
-        charts.append(Chart(drawn, f"{name[0].upper()}{name[1:]}; both axes grow by factors."))
+        drawn = bars(degree_histogram(degrees), "degree", "count", name, color)
+        charts.append(Chart(drawn, f"{plural} by number of {name}; both axes grow by factors."))
         if len(degrees):
-            shares = np.quantile(degrees, [0.5, 0.9, 0.99, 1.0], method="inverted_cdf")
-            quantiles.append((f"{name.partition(' ')[2][3:]}", *(f"{int(share):,}" for share in shares)))
+            found = np.quantile(degrees, list(SHARES.values()), method="inverted_cdf")
+            quantiles.append((name, *(f"{int(degree):,}" for degree in found)))
     numbers = [
         (f"{value:,}" if isinstance(value, int) else f"{value:,.3f}", name.removeprefix("num_").replace("_", " "))
         for name, value in statistics.items()
         if isinstance(value, int | float)
     ]
-    table = Table(["", *QUANTILES.values()], quantiles)
+    table = Table(["", *SHARES], quantiles)
     return Section("Graph", "Items, boards and the distinct saves between them.", [Facts(numbers), *charts, table])
 
 

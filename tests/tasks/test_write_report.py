@@ -8,7 +8,7 @@ import numpy as np
 
 from pinsage.store import Store, Version
 from tasks.report.blocks import Card, Cards, Cell, Chart, Facts, Link, Section, Table
-from tasks.report.charts import bars
+from tasks.report.charts import OURS, bars
 from tasks.report.graph import degree_histogram
 from tasks.report.history import history
 from tasks.report.render import MARK, NAVIGATION_MARK, render_page, with_present
@@ -47,7 +47,9 @@ def test_degrees_are_counted_by_powers_of_two() -> None:
 
 def test_texts_of_the_catalogue_are_shown_as_text_and_every_block_is_drawn() -> None:
     hostile = "<script>alert(1)</script>"
-    drawn = bars([{"degree": "1", "count": 3}, {"degree": "2", "count": 30}], "degree", "count", "title", log=True)
+    drawn = bars(
+        [{"degree": "1", "count": 3}, {"degree": "2", "count": 30}], "degree", "count", "title", color=OURS, log=True
+    )
     sections = [
         Section("First one", hostile, [Facts([("3", hostile)]), Chart(drawn, "caption"), Link("x.html", "beside")]),
         Section(
