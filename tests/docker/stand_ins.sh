@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/images"
 export DOCKER_BUILDKIT=0
 have() { docker image inspect "$1" > /dev/null 2>&1; }
-build() { docker build --quiet --network host --tag "$1" --file "$2" "$3" 2> /dev/null; }
+build() { docker build --quiet --network host --tag "$1" --file "$2" "$3" > /dev/null; }
 
 if ! have debian:bookworm-slim; then
   work=$(mktemp -d)
