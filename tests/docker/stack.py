@@ -51,6 +51,11 @@ class Stack:
         """Run a compose command and return what it printed."""
         return run([*self._compose, *arguments], self.environment)
 
+    def keep_logs(self, folder: Path) -> None:
+        """Save what the containers and the tasks said, for whoever looks for the reason of a failure."""
+        (folder / "containers.log").write_text(self.compose("logs", "--no-color"))
+        self.compose("cp", "api-server:/opt/airflow/logs", str(folder / "tasks"))
+
     def inside(self, service: str, *command: str) -> str:
         """Run a command in the container of a service."""
         return self.compose("exec", "-T", service, *command)
@@ -133,4 +138,5 @@ def deployment(folder: Path) -> Iterator[Stack]:
             stack.compose("up", "--detach", "--no-build", "--wait", "--wait-timeout", "900")
             yield stack
         finally:
+            stack.keep_logs(folder)
             stack.compose("down", "--volumes", "--timeout", "10")
