@@ -138,5 +138,7 @@ def deployment(folder: Path) -> Iterator[Stack]:
             stack.compose("up", "--detach", "--no-build", "--wait", "--wait-timeout", "900")
             yield stack
         finally:
-            stack.keep_logs(folder)
-            stack.compose("down", "--volumes", "--timeout", "10")
+            try:
+                stack.keep_logs(folder)
+            finally:
+                stack.compose("down", "--volumes", "--timeout", "10")
