@@ -42,7 +42,7 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     )
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32",
-        description="Of matrix products in training; bfloat16 is for GPUs with such units, slower on most CPUs.",
+        description="Of matrix products in training; bfloat16 is faster where the processor has units for it.",
     )
     checkpoint_steps: int = Field(
         default=80, ge=1, le=1_000_000, description="Steps between checkpoints that a killed training resumes from."
