@@ -47,9 +47,7 @@ def test_degrees_are_counted_by_powers_of_two() -> None:
 
 def test_texts_of_the_catalogue_are_shown_as_text_and_every_block_is_drawn() -> None:
     hostile = "<script>alert(1)</script>"
-    drawn = bars(
-        [{"degree": "1", "count": 3}, {"degree": "2", "count": 30}], "degree", "count", "title", color=OURS, log=True
-    )
+    drawn = bars([{"degree": "1", "count": 3}, {"degree": "2", "count": 30}], "degree", "count", "title", OURS)
     sections = [
         Section("First one", hostile, [Facts([("3", hostile)]), Chart(drawn, "caption"), Link("x.html", "beside")]),
         Section(
