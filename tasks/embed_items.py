@@ -21,6 +21,7 @@ from pinsage.store import Version
 from tasks.embedding_chunks import Embedded, measurements, missing_chunks, write_chunks
 from tasks.embedding_sources import EmbeddingSources
 from tasks.featurize_items import encode_with
+from tasks.fill_neighborhoods import fill_neighborhoods
 from tasks.prepared import Prepared
 from tasks.session import Session
 
@@ -110,12 +111,17 @@ def embed_items(
 
 
 def open_sources(session: Session, prepared: Prepared, model: Version) -> EmbeddingSources:
-    """The inputs of the embeddings; items are encoded anew where the day's basis is not the model's."""
+    """The inputs of the embeddings; items are encoded anew where the day's basis is not the model's.
+
+    Where ``embedding.cold_neighbors`` asks for it, items without saves are lent neighborhoods.
+    """
     fitted = session.store.input_of(model, "features")
     features = encode_with(session, prepared.catalog, prepared.graph, fitted)
     inputs = [model, prepared.graph, prepared.features, prepared.neighborhoods]
     if features.content_digest != prepared.features.content_digest:
         inputs.append(features)
+    if session.config.embedding.cold_neighbors:
+        inputs.append(fill_neighborhoods(session, features, prepared.neighborhoods))
     return EmbeddingSources(session, prepared.day, tuple(inputs))
 
 

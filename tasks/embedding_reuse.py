@@ -49,7 +49,7 @@ class Reuse:
         needed = changed_rows(version, earlier, name, rows.start, rows.stop)
         if neighbors is not None:
             for name in ("neighbors", "importances"):
-                new, old = (each.input("neighborhoods") for each in (self.now, self.earlier))
+                new, old = (each.walked for each in (self.now, self.earlier))
                 needed |= changed_rows(new, old, name, rows.start, rows.stop)
             needed |= (self.changed[neighbors] & (neighbors >= 0)).any(axis=1)
         if self.layer == self.now.num_layers:

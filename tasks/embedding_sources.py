@@ -14,6 +14,7 @@ import numpy as np
 
 from pinsage.model.layerwise import top_neighbors
 from pinsage.store import Version, Writer
+from tasks.fill_neighborhoods import FILLED
 from tasks.intermediate import EMBEDDING_LAYERS
 from tasks.session import Session
 
@@ -28,8 +29,8 @@ class EmbeddingSources:
     Attributes:
         session: Store and configuration (``embedding``).
         day: The partition.
-        inputs: ``model``, ``graph``, ``features``, ``neighborhoods``, and ``model_features`` where the model was
-            trained on another basis than the day's.
+        inputs: ``model``, ``graph``, ``features``, ``neighborhoods``; ``model_features`` where the model was trained on
+            another basis than the day's; ``filled_neighborhoods`` where items without saves are lent some.
     """
 
     session: Session
@@ -45,6 +46,11 @@ class EmbeddingSources:
     def features(self) -> Version:
         """The items in the basis of the model."""
         return self.input("model_features", "features")
+
+    @cached_property
+    def walked(self) -> Version:
+        """The neighborhoods, those that were lent to items without saves included."""
+        return self.input(FILLED, "neighborhoods")
 
     @cached_property
     def num_items(self) -> int:
@@ -92,7 +98,7 @@ class EmbeddingSources:
 
     def neighborhoods(self, rows: range) -> tuple[np.ndarray, np.ndarray]:
         """Neighbors and importances of some items, cut to the T of the model."""
-        version, top_t = self.input("neighborhoods"), int(self.input("model").json("architecture")["config"]["top_t"])
+        version, top_t = self.walked, int(self.input("model").json("architecture")["config"]["top_t"])
         neighbors, importances = (
             version.parts(name).rows(rows.start, rows.stop) for name in ("neighbors", "importances")
         )

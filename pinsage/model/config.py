@@ -43,3 +43,10 @@ class EmbeddingConfig(BaseModel, frozen=True, extra="forbid"):
         pattern=r"^(float32|bfloat16)$",
         description="How layers between features and embeddings are stored; bfloat16 halves them, to 3 digits.",
     )
+    cold_neighbors: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="Items nearest by content that lend their neighborhoods to an item without saves; 0 = none, it is "
+        "embedded from its features alone.",
+    )

@@ -104,3 +104,24 @@ def test_another_model_reuses_nothing(tmp_path: Path) -> None:
     first, second = prepared(session, FIRST), prepared(session, SECOND)
     embed_items(session, first, untrained(session, first))
     assert embed_items(session, second, untrained(session, second)).measurements["share_computed"] == 1
+
+
+def test_items_without_saves_are_embedded_and_may_borrow_neighborhoods(tmp_path: Path) -> None:
+    alone = Session.open(str(tmp_path), SETTINGS)
+    first, second = prepared(alone, FIRST), prepared(alone, SECOND)
+    model = untrained(alone, first)
+    cold = NUM_ITEMS + 1  # delivered on the second day, saved by nobody
+    assert second.neighborhoods.array("neighbors")[cold, 0] == -1
+    by_features = embed_items(alone, second, model)
+    assert np.linalg.norm(by_features.array("embeddings")[cold, :-1]) == pytest.approx(1, abs=1e-5)
+
+    lent = Session.open(str(tmp_path), {**SETTINGS, "embedding.cold_neighbors": 3})
+    embed_items(lent, first, model)
+    borrowed = embed_items(lent, second, model)
+    filled = lent.store.input_of(borrowed, "filled_neighborhoods")
+    assert filled.measurements["num_filled"] > 0
+    assert filled.array("neighbors")[cold, 0] >= 0
+    assert filled.array("importances")[cold].sum() == pytest.approx(1, abs=1e-5)
+    changed = changed_rows(borrowed, by_features, "embeddings", 0, NUM_ITEMS + 2)
+    assert changed[cold]
+    assert changed.mean() < 0.2, "whoever has neighbors keeps them"
