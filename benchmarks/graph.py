@@ -4,7 +4,8 @@
 
 Measured are the rebuild of a day, the same day added to the graph of the day before (their digests must be equal), and
 a peer that makes the same arrays in memory with pandas and scipy (`graph_peer.py`; it orders no rows by day and commits
-nothing). Seconds of the stage are those from opening to commit; memory is that of all processes.
+nothing). Seconds are those of the stage, from opening to commit; CPU seconds and memory are those of all processes, the
+start of Python and of Dask's workers included.
 """
 
 from __future__ import annotations
@@ -76,17 +77,22 @@ def run(store: Store, arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.day_saves:
         drop_version(store, rebuilt.uri)
         build(store, before, arguments.threads)
-        extended, _ = build(store, day, arguments.threads)
+        extended, measured = build(store, day, arguments.threads)
         assert extended.content_digest == rebuilt.content_digest, "the extended graph must equal the rebuilt one"
         assert "extended_from" in extended.measurements
         result |= {
             "day_saves": arguments.day_saves,
             "extension_seconds": extended.measurements["seconds"],
+            "extension_cpu_seconds": measured.cpu_seconds,
             "extension_gain": round(seconds / extended.measurements["seconds"], 1),
         }
     if not arguments.no_peer:
         peer = measure("benchmarks.graph_peer", [store.root, day.uri])
-        result |= {"peer_seconds": peer.seconds, "peer_peak_bytes": peer.peak_bytes}
+        result |= {
+            "peer_seconds": peer.seconds,
+            "peer_cpu_seconds": peer.cpu_seconds,
+            "peer_peak_bytes": peer.peak_bytes,
+        }
     return result
 
 
