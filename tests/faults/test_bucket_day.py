@@ -1,8 +1,9 @@
-"""A whole day on S3, by the command line: what a local folder gets, byte for byte; roll back, collect, recommend."""
+"""A whole day on S3: what a local folder gets, byte for byte; roll back, collect, recommend."""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -11,28 +12,27 @@ from pinsage.serving.recommender import Recommender
 from pinsage.store import Store
 from tasks.data_docs import write_data_docs
 from tasks.session import Session
-from tests.faults.stages import DAY, SETTINGS, CalmDay, state
+from tests.faults.fork_server import ForkServer
+from tests.faults.stages import DAY, SETTINGS, THIS, CalmDay, state
 from tests.tasks.test_pipeline import pinsage
 
 OPTIONS = [option for name, value in SETTINGS.items() for option in ("--set", f"{name}={value}")]
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_day_on_s3_is_the_day_on_disk(
-    calm: CalmDay, s3: str, memory_folder: Path, monkeypatch: pytest.MonkeyPatch
+    calm: CalmDay, forks: ForkServer, s3: str, memory_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PINSAGE_CACHE", str(memory_folder / "cache"))
     root = f"{s3}/a/day"
-    pinsage(
-        "ingest", "--root", root, "--items", f"{calm.data}/items.parquet", "--saves", f"{calm.data}/saves.parquet",
-        "--board-id", "collection", "--timestamp", "ts", "--vector", "image=embedding",
-    )  # fmt: skip
-    pinsage("run", "all", "--day", DAY, "--root", root, *OPTIONS)
+    variables = {name: value for name, value in os.environ.items() if name.startswith(("AWS_", "PINSAGE_"))}
+    forks.run(f"{THIS}:run_day", root, calm.data, environment=variables)
     assert state(root) == calm.finished
 
     store = Store.open(root)
     before = {info.key for info in store.objects.walk("")}
-    pinsage("run", "all", "--day", DAY, "--root", root, *OPTIONS)
+    forks.run(f"{THIS}:run_day", root, calm.data, environment=variables)
     assert {info.key for info in store.objects.walk("")} == before, "a rerun writes nothing"
 
     first = json.loads(pinsage("recommend", "item-é00007", "--root", root, "-k", "5", "--json").stdout)

@@ -55,6 +55,7 @@ def follow(root: str, cache: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("kind", ["local", "s3"])
 def test_readers_never_lose_a_version_in_force(
     kind: str, forks: ForkServer, memory_folder: Path, request: pytest.FixtureRequest

@@ -23,7 +23,7 @@ SEED = os.environ.get("PINSAGE_SEED", "0")
 # Read only until the version that they are made for is there.
 INTERMEDIATE = ("checkpoints/", "embedding_layers/", "index_shards/")
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def kinds(root: Path) -> dict[str, list[str]]:

@@ -84,6 +84,7 @@ def limited(root: str, data: str, stage: str, num_bytes: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "train_model"])
 def test_no_stage_leaves_half_a_file(calm: CalmDay, forks: ForkServer, memory_folder: Path, stage: str) -> None:
     for limit in LIMITS:

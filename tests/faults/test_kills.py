@@ -24,7 +24,7 @@ TRAINING_PLACES = [
     f"{name}:{time}" for name in ("chunk.before_data", "chunk.after_record") for time in range(1, 10)
 ] + [f"{name}:{time}" for name in ("commit.before", "commit.verified", "commit.after") for time in range(1, 5)]
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def places(calm: CalmDay, stage: str) -> list[str]:

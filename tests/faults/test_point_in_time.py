@@ -27,7 +27,7 @@ AFTER_IT = {
     "evaluation", "model_features", "embedding_layers", "embeddings", "index_shards", "index", "report",
 }  # fmt: skip
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def test_rows_of_later_days_change_no_version(calm: CalmDay, forks: ForkServer, memory_folder: Path) -> None:
