@@ -157,7 +157,7 @@ def test_dask_with_and_without_workers(workers: int, state: str) -> None:
         processes=False,
         protocol="tcp",
         host="127.0.0.1",
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
         threads_per_worker=1,
     ) as cluster:
         config = load_config({"resources.dask_address": cluster.scheduler_address})
