@@ -74,9 +74,9 @@ def measure(root: str, day: str, threads: int) -> Iterator[dict[str, Any]]:
         walks = session.config.walks
         importance_neighborhoods(graph, range(min(1_000, graph.num_items)), walks, threads=threads)  # compiled, cached
         started, cpu_started = time.perf_counter(), time.process_time()
-        neighbors, importances = importance_neighborhoods(graph, range(graph.num_items), walks, threads=threads)
+        made = importance_neighborhoods(graph, range(graph.num_items), walks, threads=threads)
         seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
-        ranks = random_walk_ranks(neighbors, importances, pairs[:, 0], pairs[:, 1])
+        ranks = random_walk_ranks(made.neighbors, made.importances, pairs[:, 0], pairs[:, 1])
         yield {
             "rule": rule,
             "num_edges": version.facts["num_edges"],
