@@ -26,10 +26,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 
 import numpy as np
-import structlog
 
 from benchmarks.planted_versions import plant_version
 from pinsage.store import ReferenceLog, Store
+from tasks.logs import log_to_stderr
 
 K = 10
 POLL_SECONDS = 0.1
@@ -48,8 +48,7 @@ def main() -> None:
     options.add_argument("--versions", type=int, default=4)
     options.add_argument("--clients", type=int, default=4)
     given = options.parse_args()
-    # Standard output is for the one line.
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    log_to_stderr()
     print(json.dumps(measure(given.answers, given.swaps, given.rollbacks, given.items, given.versions, given.clients)))
 
 

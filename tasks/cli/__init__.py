@@ -1,12 +1,10 @@
 """The command line, a thin door over the stages: ``pinsage ingest | run | recommend | search | status | ...``."""
 
-import sys
-
-import structlog
 from pydantic import ValidationError
 
 from tasks.cli import ablate, doctor, ingest, look, operate, plan, run, serve  # noqa: F401  # each registers its commands
 from tasks.cli.app import app, errors
+from tasks.logs import log_to_stderr
 
 __all__ = ["main"]
 
@@ -16,8 +14,7 @@ def main() -> None:
     from pinsage.config import ConfigError
     from pinsage.store import StoreError
 
-    # Standard output is for answers, JSON above all; what stages log goes beside it.
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    log_to_stderr()
     try:
         app()
     except (

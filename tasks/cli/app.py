@@ -1,13 +1,11 @@
 """What every command shares: the app, its options, the session, and how answers are printed."""
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import Annotated, Any
 
-import structlog
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -65,11 +63,5 @@ def two_columns(title: str, values: dict[str, Any]) -> Table:
 def progress_bar() -> Iterator[Progress]:
     """A bar on a terminal, above which the log scrolls; nothing where nobody looks."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    plain_stderr = sys.stderr
     with Progress(*columns, console=errors, disable=not errors.is_terminal) as bar:
-        # While the bar lives, sys.stderr is a proxy that prints above it.
-        structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-        try:
-            yield bar
-        finally:
-            structlog.configure(logger_factory=structlog.PrintLoggerFactory(plain_stderr))
+        yield bar

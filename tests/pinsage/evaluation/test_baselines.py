@@ -41,7 +41,7 @@ def test_random_walk_ranks_inside_the_neighborhood_and_ties_behind_it() -> None:
 def test_matrix_factorisation_finds_communities_with_any_number_of_threads() -> None:
     pytest.importorskip("implicit")
     graph = planted_graph()
-    for array in vars(graph).values():
+    for array in filter(lambda each: each is not None, vars(graph).values()):
         array.flags.writeable = False  # as they come from the store
     saved = np.flatnonzero(graph.item_degrees())
     factors = item_factors(graph, factors=16, iterations=8, seed=3)
