@@ -152,8 +152,9 @@ def test_walks_may_end_early_and_follow_the_weights_of_the_graph(tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_walkers_that_travel_between_parts_write_the_same_bytes(tmp_path: Path) -> None:
-    """Two workers, a graph in two parts, three chunks in two waves."""
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_walkers_that_travel_between_parts_write_the_same_bytes(tmp_path: Path, is_killed: bool) -> None:
+    """Two workers, a graph in two parts, three chunks; and workers that die after their third file."""
     calm = Session.open(str(tmp_path / "calm"))
     expected = sample_neighborhoods(calm, planted_graph(calm))
     session = Session.open(str(tmp_path / "store"))
@@ -161,6 +162,7 @@ def test_walkers_that_travel_between_parts_write_the_same_bytes(tmp_path: Path) 
     settings = {"resources.workers": 2, "resources.graph_parts": 2}
     subprocess.run(
         [sys.executable, "-c", GUARDED, str(tmp_path / "store"), graph.uri, json.dumps(settings)],
+        env={**os.environ, **({"PINSAGE_FAILPOINT": "chunk.after_data:3"} if is_killed else {})},
         cwd=PROJECT,
         check=True,
     )
