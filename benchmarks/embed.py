@@ -18,12 +18,14 @@ import os
 import resource
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import structlog
 import torch
 from safetensors.torch import save_file
 
@@ -76,6 +78,7 @@ def main() -> None:
 
 
 def _run(step: Any, root: str, options: argparse.Namespace, sender: Any) -> None:
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # standard output is for the result
     sender.send(step(root, options))
 
 
