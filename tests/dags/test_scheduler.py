@@ -232,9 +232,10 @@ def test_a_backfill_in_order_from_the_command_line_leaves_the_newer_day_publishe
 
 def test_a_killed_training_resumes_to_the_same_weights(airflow: LocalAirflow, store: Store, alone: Session) -> None:
     client = airflow.client
+    before = set(store.fingerprints("checkpoints/model", SUNDAY))
     run = client.trigger("pinsage_train", SUNDAY, {**LONGER, "approval": False})
     path = f"/dags/pinsage_train/dagRuns/{run}/taskInstances/train_model"
-    until(lambda: store.partitions("checkpoints/model"))
+    until(lambda: set(store.fingerprints("checkpoints/model", SUNDAY)) - before)
     pid = client.call("GET", path)["pid"]
     training = psutil.Process(pid).children(recursive=True)
     # As Airflow does it: SIGTERM, and five seconds later SIGKILL to whatever is left.
