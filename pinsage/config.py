@@ -5,6 +5,7 @@ Sources, the later overriding the earlier: the fields' defaults, a TOML file (``
 """
 
 import os
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,8 @@ def load_config(overrides: Mapping[str, Any] | None = None) -> PinSageConfig:
         sections.setdefault(section, {})[field] = value
     try:
         return PinSageConfig(**sections)  # type: ignore[arg-type]  # pydantic parses each section
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{CONFIG_FILE_VARIABLE}={os.environ[CONFIG_FILE_VARIABLE]}: {error}") from None
     except ValidationError as error:
         reasons = "; ".join(
             f"{'.'.join(map(str, fault['loc']))}: got {fault['input']!r}, {fault['msg']}" for fault in error.errors()

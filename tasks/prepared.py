@@ -65,14 +65,22 @@ def as_of_day(session: Session, day: str) -> str:
     the day itself, whose boards are split.
 
     Raises:
-        ValueError: No saves were delivered up to the day.
+        ValueError: No saves were delivered up to the day, or none up to the day that it would train on.
     """
     deliveries = Deliveries(session)
     days = deliveries.days_for("saves", check_day(day))
     if not days:
         raise ValueError(f"day {day}: no raw/saves up to it within the lookback; ingest data or choose another day")
-    timed = deliveries.raw("saves", days[-1]).facts["timed"]
-    return add_days(day, -session.config.evaluation.holdout_days) if timed else day
+    if not deliveries.raw("saves", days[-1]).facts["timed"]:
+        return day
+    holdout_days = session.config.evaluation.holdout_days
+    as_of = add_days(day, -holdout_days)
+    if as_of < deliveries.days("saves")[0]:
+        raise ValueError(
+            f"day {day}: its model would train on what was known {holdout_days} days earlier, on {as_of}, but saves begin "
+            f"on {deliveries.days('saves')[0]}; choose a later day, or lower evaluation.holdout_days"
+        )
+    return as_of
 
 
 def days_to_validate(session: Session, day: str) -> list[list[str]]:

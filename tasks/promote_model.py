@@ -72,7 +72,9 @@ def decide_promotion(session: Session, evaluation: Version) -> Promotion:
 def _first(metrics: dict[str, Any], metric: str, factor: float) -> tuple[bool, str]:
     got = metrics["methods"]["pinsage"][metric]
     content = metrics["methods"].get("content", {}).get(metric)
-    if factor == 0 or content is None or got is None:
+    if got is None:
+        return True, "the first model, of unknown quality: there was no held-out pair to measure it by"
+    if factor == 0 or content is None:
         return True, "the first model"
     shown = f"{metric} {got:.4f}, content {content:.4f}, expected at least {factor:g} times content"
     return got >= factor * content, f"the first model: {shown}"

@@ -67,3 +67,7 @@ def storage_errors_named(where: object) -> Iterator[None]:
                 f"{where}: {error.strerror}; it can be read and not written: check owner, mount and rights"
             ) from error
         raise
+
+
+class VersionInUseError(StoreError):
+    """A version was to be dropped that is whole and that a reference points to."""

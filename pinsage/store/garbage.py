@@ -13,7 +13,7 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from pinsage.store.errors import UnknownVersionError
+from pinsage.store.errors import DamagedVersionError, UnknownVersionError, VersionInUseError
 from pinsage.store.failpoints import failpoint
 from pinsage.store.names import check_path_name, split_uri
 from pinsage.store.objects import STAGED_PREFIX, ObjectInfo
@@ -104,6 +104,7 @@ def drop_version(store: Store, uri: str) -> None:
 
     Raises:
         UnknownVersionError: There is no such commit.
+        VersionInUseError: The head of a reference points to it and it is whole.
     """
     if uri.startswith(f"{REFERENCES}/"):
         check_path_name(uri.removeprefix(f"{REFERENCES}/"), "reference")
@@ -116,10 +117,25 @@ def drop_version(store: Store, uri: str) -> None:
     commit = f"{folder}/_commits/{fingerprint}.json"
     if store.objects.size(commit) is None:
         raise UnknownVersionError(f"version {uri} is not committed in {store.root}; there is nothing to drop")
+    _check_unused(store, uri)
     store.objects.delete(commit)
     for below in (f"{folder}/_chunks/{fingerprint}", f"{folder}/data/{fingerprint}"):
         for info in list(store.objects.walk(below)):
             store.objects.delete(info.key)
+
+
+def _check_unused(store: Store, uri: str) -> None:
+    """Refuse to drop what is published, champion or pinned, unless it is damaged: then it must go to be made again."""
+    names = ["published", "champion", *(f"pins/{name}" for name in store.ref_names("pins"))]
+    heads = {name: store.ref(name).head() for name in names}
+    used = [name for name, head in heads.items() if head is not None and head.uri == uri]
+    if not used:
+        return
+    try:
+        store.version(uri).verify()
+    except DamagedVersionError:
+        return
+    raise VersionInUseError(f"version {uri} is whole and in use by {', '.join(used)}; roll back or unpin it first")
 
 
 def _roots(store: Store, objects: list[ObjectInfo]) -> set[str]:

@@ -17,10 +17,14 @@ def main() -> None:
     log_to_stderr()
     try:
         app()
+    except ValidationError as error:
+        faults = "; ".join(f"{fault['loc'][-1]}: got {fault['input']!r}, {fault['msg']}" for fault in error.errors())
+        errors.print(f"[bold red]error[/] {error.title}:", end=" ")
+        errors.print(faults, markup=False)
+        raise SystemExit(1) from None
     except (
         StoreError,
         ConfigError,
-        ValidationError,
         ValueError,
         LookupError,
         RuntimeError,

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -26,8 +27,20 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Settings = Annotated[list[str], typer.Option("--set", help="A setting, such as --set walks.top_t=20; repeatable.")]
 
 
-def open_session(root: str, settings: list[str]) -> Session:
-    """Open the store with ``section.field=value`` settings."""
+def open_session(root: str, settings: list[str], *, new: bool = False) -> Session:
+    """Open the store with ``section.field=value`` settings.
+
+    Args:
+        root: Store root.
+        settings: What ``--set`` was given.
+        new: Whether the store may not be there yet: a mistyped root must not become an empty store.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+    """
+    if "://" not in root and not (Path(root).is_dir() or (new and not Path(root).exists())):
+        expected = "a folder" if new else "a folder that `pinsage ingest` made"
+        raise FileNotFoundError(f"store root {root}: expected {expected}; check --root")
     return Session.open(root, parse_settings(settings))
 
 

@@ -34,7 +34,7 @@ def ingest(
     as_json: Json = False,
 ) -> None:
     """Bring data into the store, partitioned by day."""
-    session = open_session(root, [])
+    session = open_session(root, [], new=True)
     if demo:
         from tasks.ingest_demo import ingest_demo
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from tasks.cli.app import Day, Json, Root, app, console, emit, open_session, two_columns
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})  # ids may be negative
 def recommend(
     item: Annotated[str, typer.Argument(help="The query item's id.")],
     root: Root,

@@ -9,6 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from pinsage.store import Store
+from pinsage.store.errors import VersionInUseError
+from pinsage.store.garbage import drop_version
 from tasks.cli.app import app
 from tests.tasks.test_pipeline import pinsage
 
@@ -37,6 +40,7 @@ def test_refused(tmp_path: Path, arguments: list[str], reason: str) -> None:
     items = tmp_path / "items.csv"
     items.write_text("item_id,title\n1,one\n")
     root = tmp_path / "store"
+    root.mkdir()
     named = [str(items) if argument == "ITEMS" else argument for argument in arguments]
     result = CliRunner().invoke(app, [*named, "--root", str(root)])
     assert result.exit_code != 0
@@ -57,3 +61,25 @@ def test_a_vector_name_is_no_path(tmp_path: Path) -> None:
 def test_roots_of_other_kinds(root: str) -> None:
     result = CliRunner().invoke(app, ["status", "--root", root])
     assert "expected a local folder" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    "command", [["status"], ["plan", "--day", "2026-03-01"], ["gc"], ["run", "--day", "2026-03-01"]]
+)
+def test_a_mistyped_root_becomes_no_store(tmp_path: Path, command: list[str]) -> None:
+    result = CliRunner().invoke(app, [*command, "--root", str(tmp_path / "sotre")])
+    assert "check --root" in str(result.exception)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_in_use_is_dropped_only_when_damaged(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "store")
+    with store.write("model", partition="2026-03-01", inputs=[], config={}, code_version=1) as out:
+        out.write_json("weights", [1.0])
+    uri = out.version.uri
+    store.ref("champion").append(uri)
+    with pytest.raises(VersionInUseError, match="champion"):
+        drop_version(store, uri)
+    out.version.path("weights").write_text("[2.0]\n")
+    drop_version(Store.open(tmp_path / "store"), uri)
+    assert store.fingerprints("model", "2026-03-01") == []
