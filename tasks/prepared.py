@@ -77,8 +77,8 @@ def as_of_day(session: Session, day: str) -> str:
     as_of = add_days(day, -holdout_days)
     if as_of < deliveries.days("saves")[0]:
         raise ValueError(
-            f"day {day}: its model would train on what was known {holdout_days} days earlier, on {as_of}, but saves begin "
-            f"on {deliveries.days('saves')[0]}; choose a later day, or lower evaluation.holdout_days"
+            f"day {day}: its model would train on what was known {holdout_days} days earlier, on {as_of}, but "
+            f"saves begin on {deliveries.days('saves')[0]}; choose a later day, or lower evaluation.holdout_days"
         )
     return as_of
 
