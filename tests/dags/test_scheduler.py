@@ -1,4 +1,4 @@
-"""A scheduler at work: cron, roll-up, backfill, forms, alerts, approval, kills; one Airflow lives through all of it.
+"""A scheduler at work: cron, roll-up, backfill, forms, alerts, kills; one Airflow lives through all of it.
 
 The tests are one story and run in the order of the file. The day of the cron run is the real yesterday, so the planted
 data end there.
@@ -78,7 +78,6 @@ def airflow(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     collector = f"http://127.0.0.1:{webhook.server_address[1]}"
     environment = {
         **{f"PINSAGE_{name.replace('.', '__').upper()}": value for name, value in SETTINGS.items()},
-        "PINSAGE_APPROVAL": "1",
         "PINSAGE_ALERT_URL": f"{collector}/",
         "AIRFLOW__METRICS__OTEL_ON": "True",
         "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{collector}/v1/metrics",
@@ -177,21 +176,10 @@ def test_a_backfill_in_parallel_equals_days_one_by_one(airflow: LocalAirflow, st
         assert versions_of(store.root, day) >= versions_of(alone.store.root, day)
 
 
-def test_a_whole_week_trains_and_an_approved_champion_is_published(airflow: LocalAirflow, store: Store) -> None:
+def test_a_whole_week_trains_and_its_champion_is_published(airflow: LocalAirflow, store: Store) -> None:
     client = airflow.client
     run = until(lambda: client.runs("pinsage_train"))[0]
     assert run["partition_key"] == MONDAY
-    task = f"/dags/pinsage_train/dagRuns/{run['dag_run_id']}/taskInstances/approve_promotion"
-    assert until(lambda: {"awaiting_input", "failed", "upstream_failed"} & {client.call("GET", task)["state"]}) == {
-        "awaiting_input"
-    }
-    question = client.call("GET", f"{task}/-1/hitlDetails")
-    assert "| pinsage |" in question["body"]
-    assert store.ref("champion").head() is None
-    # As late as a person: an answer that comes before the executor has reported that the task waits is taken, together
-    # with that report, for the task's end.
-    time.sleep(5)
-    client.call("PATCH", f"{task}/-1/hitlDetails", {"chosen_options": ["Approve"], "params_input": {}})
     client.wait("pinsage_train", run["dag_run_id"])
     champion = store.ref("champion").head()
     assert champion is not None
@@ -233,7 +221,7 @@ def test_a_backfill_in_order_from_the_command_line_leaves_the_newer_day_publishe
 def test_a_killed_training_resumes_to_the_same_weights(airflow: LocalAirflow, store: Store, alone: Session) -> None:
     client = airflow.client
     before = set(store.fingerprints("checkpoints/model", SUNDAY))
-    run = client.trigger("pinsage_train", SUNDAY, {**LONGER, "approval": False})
+    run = client.trigger("pinsage_train", SUNDAY, LONGER)
     path = f"/dags/pinsage_train/dagRuns/{run}/taskInstances/train_model"
     until(lambda: set(store.fingerprints("checkpoints/model", SUNDAY)) - before)
     pid = client.call("GET", path)["pid"]
