@@ -201,7 +201,7 @@ def test_chunks_are_no_part_of_a_result(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "failpoint", ["chunk.after_record:1", "chunk.after_data:6", "commit.after:2", "commit.before:6"]
+    "failpoint", ["chunk.after_record:1", "chunk.after_data:6", "commit.after:2", "commit.before:3"]
 )
 def test_killed_stage_ends_with_the_same_bytes(tmp_path: Path, failpoint: str) -> None:
     calm = Session.open(str(tmp_path / "calm"), SETTINGS)
