@@ -7,46 +7,15 @@ and, where a person is asked, if that person approves.
 
 from datetime import datetime
 
-from airflow.sdk import (
-    PartitionedAssetTimetable,
-    RollupMapper,
-    StartOfWeekMapper,
-    WeekWindow,
-    dag,
-    get_current_context,
-    task,
-    task_group,
-)
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk import PartitionedAssetTimetable, RollupMapper, StartOfWeekMapper, WeekWindow, dag, task_group
 
+from pinsage_airflow import train_tasks as tasks
 from pinsage_airflow.approval import ASK, PromotionApproval
 from pinsage_airflow.links import TENSORBOARD, with_links
-from pinsage_airflow.wiring import (
-    CHAMPION,
-    DASK_POOL,
-    DEFAULTS,
-    GPU_POOL,
-    PREPARED,
-    TRAINER_QUEUE,
-    TRAINING_TIMEOUT,
-    trigger_form,
-)
-from tasks.dag_run import open_run
+from pinsage_airflow.wiring import DEFAULTS, PREPARED, trigger_form
 
-WEEKLY = RollupMapper(
-    upstream_mapper=StartOfWeekMapper(input_format="%Y-%m-%d", output_format="%Y-%m-%d"), window=WeekWindow()
-)
-SUNDAY = 6  # days after the Monday that the partition key of a week is
-
-
-def run():
-    return open_run(get_current_context(), SUNDAY)
-
-
-def as_of(session, day):
-    from tasks.prepared import as_of_day, open_prepared
-
-    return open_prepared(session, as_of_day(session, day))
+MONDAYS = StartOfWeekMapper(input_format="%Y-%m-%d", output_format="%Y-%m-%d")
+WEEKLY = RollupMapper(upstream_mapper=MONDAYS, window=WeekWindow())
 
 
 @dag(
@@ -62,69 +31,14 @@ def as_of(session, day):
 def pinsage_train():
     @task_group(prefix_group_id=False, tooltip="Positive pairs up to the as-of day and after it; hard negatives")
     def examples():
-        @task(inlets=[PREPARED])
-        def build_pairs() -> str:
-            from tasks import build_pairs as stage
-
-            session, day = run()
-            return stage.build_pairs(session, day, as_of(session, day)).uri
-
-        @task(inlets=[PREPARED])
-        def build_holdout_pairs() -> str:
-            from tasks import build_pairs as stage
-
-            session, day = run()
-            return stage.build_holdout_pairs(session, day, as_of(session, day)).uri
-
-        @task(pool=DASK_POOL)
-        def mine_hard_negatives(pairs: str) -> str:
-            from tasks import mine_hard_negatives as stage
-
-            session, day = run()
-            return stage.mine_hard_negatives(session, as_of(session, day).graph, session.store.version(pairs)).uri
-
-        pairs = build_pairs()
-        return pairs, mine_hard_negatives(pairs), build_holdout_pairs()
-
-    @task(pool=GPU_POOL, queue=TRAINER_QUEUE, execution_timeout=TRAINING_TIMEOUT)
-    def train_model(pairs: str, hard_negatives: str) -> str:
-        from tasks import train_model as stage
-
-        session, day = run()
-        versions = map(session.store.version, (pairs, hard_negatives))
-        return stage.train_model(session, day, as_of(session, day), *versions).uri
-
-    @task
-    def evaluate_model(model: str, pairs: str, holdout_pairs: str) -> str:
-        from tasks import evaluate_model as stage
-
-        session, day = run()
-        versions = map(session.store.version, (model, pairs, holdout_pairs))
-        return stage.evaluate_model(session, day, as_of(session, day), *versions).uri
-
-    @task
-    def promote_model(evaluation: str) -> str:
-        from tasks import promote_model as stage
-
-        session, _ = run()
-        return stage.promote_model(session, session.store.version(evaluation)).reason
-
-    @task(outlets=[CHAMPION])
-    def announce_champion(model: str, *, outlet_events=None) -> None:
-        session, _ = run()
-        head = session.store.ref("champion").head()
-        days = session.store.ref_names("prepared")
-        if head is None or head.uri != model:
-            raise AirflowSkipException(f"{model} is not the champion: nothing changes")
-        # pinsage_publish then runs for the newest prepared day, with the new champion.
-        outlet_events[CHAMPION].add_partitions(days[-1])
-        outlet_events[CHAMPION].extra = {"version": model}
+        pairs = tasks.build_pairs()
+        return pairs, tasks.mine_hard_negatives(pairs), tasks.build_holdout_pairs()
 
     pairs, hard_negatives, holdout_pairs = examples()
-    model = with_links(train_model(pairs, hard_negatives), *TENSORBOARD)
-    evaluation = evaluate_model(model, pairs, holdout_pairs)
-    approved = PromotionApproval(task_id="approve_promotion", evaluation=evaluation, days_after_key=SUNDAY)
-    approved >> promote_model(evaluation) >> announce_champion(model)
+    model = with_links(tasks.train_model(pairs, hard_negatives), *TENSORBOARD)
+    evaluation = tasks.evaluate_model(model, pairs, holdout_pairs)
+    approved = PromotionApproval(task_id="approve_promotion", evaluation=evaluation, days_after_key=tasks.SUNDAY)
+    approved >> tasks.promote_model(evaluation) >> tasks.announce_champion(model)
 
 
 pinsage_train()
