@@ -114,16 +114,23 @@ class ValidationConfig(BaseModel, frozen=True, extra="forbid"):
         default=200, ge=0, le=1_000_000_000, description="Median rows a day below which the volume is not judged."
     )
     min_volume_ratio: float = Field(
-        default=0.1,
+        default=0.01,
         ge=0,
         le=1,
-        description="Fewest saves or engagements of a day, as a multiple of the trailing median.",
+        description="Fewest saves or engagements of a day, as a multiple of the trailing median, or the day fails.",
     )
     max_volume_ratio: float = Field(
+        default=100.0,
+        ge=1,
+        le=1e6,
+        description="Most saves or engagements of a day, as a multiple of the trailing median, or the day fails.",
+    )
+    odd_volume_factor: float = Field(
         default=10.0,
         ge=1,
         le=1e6,
-        description="Most saves or engagements of a day, as a multiple of the trailing median.",
+        description="A day with so many times more or fewer saves than the trailing median is accepted with a warning: "
+        "holidays, sales and days that were exported half look so.",
     )
     degree_min_saves: int = Field(
         default=5_000,

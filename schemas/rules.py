@@ -18,12 +18,14 @@ class Rule:
         meaning: What it says, for people.
         low: Smallest allowed value, inclusive; None = unbounded.
         high: Largest allowed value, inclusive; None = unbounded.
+        settings: What sets the range, of the section ``validation``; empty where nothing does.
     """
 
     measure: str
     meaning: str
     low: float | None = None
     high: float | None = None
+    settings: str = ""
 
 
 def share_rules(reasons: Mapping[str, str], limits: Mapping[str, float]) -> list[Rule]:
@@ -35,20 +37,33 @@ def share_rules(reasons: Mapping[str, str], limits: Mapping[str, float]) -> list
         reasons: Fault -> what it means.
         limits: Share that each fault may have; ``quarantined`` where it is not named.
     """
+    shares = {reason: f"max_{reason if reason in limits else 'quarantine'}_share" for reason in reasons}
     rules = [
-        Rule(f"share_{reason}", f"share of rows: {meaning}", high=limits.get(reason, limits["quarantined"]))
+        Rule(
+            f"share_{reason}",
+            f"share of rows: {meaning}",
+            high=limits.get(reason, limits["quarantined"]),
+            settings=shares[reason],
+        )
         for reason, meaning in reasons.items()
     ]
-    return [*rules, Rule("share_quarantined", "share of faulty rows, duplicates apart", high=limits["quarantined"])]
+    faulty, limit = "share of faulty rows, duplicates apart", limits["quarantined"]
+    return [*rules, Rule("share_quarantined", faulty, high=limit, settings="max_quarantine_share")]
 
 
 def volume_rules(limits: Mapping[str, float]) -> list[Rule]:
     """Rules on the number of rows: an empty day, and the ratio to the trailing median."""
     rules = [
-        Rule("volume_ratio", "rows over the trailing median", limits["min_volume_ratio"], limits["max_volume_ratio"])
+        Rule(
+            "volume_ratio",
+            "rows over the trailing median",
+            limits["min_volume_ratio"],
+            limits["max_volume_ratio"],
+            settings="min_volume_ratio, max_volume_ratio",
+        )
     ]
     if not limits["accept_empty"]:
-        rules.insert(0, Rule("num_rows", "rows delivered", low=1))
+        rules.insert(0, Rule("num_rows", "rows delivered", low=1, settings="accept_empty"))
     return rules
 
 

@@ -33,6 +33,16 @@ def rules(limits: Mapping[str, float]) -> list[Rule]:
         SCHEMA_RULE,
         *volume_rules(limits),
         *share_rules(REASONS, limits),
-        Rule("max_board_share", "share of the day's saves on one board", high=limits["max_board_share"]),
-        Rule("max_item_share", "share of the day's saves of one item", high=limits["max_item_share"]),
+        Rule(
+            "max_board_share",
+            "share of the day's saves on one board",
+            high=limits["max_board_share"],
+            settings="max_board_share, degree_min_saves",
+        ),
+        Rule(
+            "max_item_share",
+            "share of the day's saves of one item",
+            high=limits["max_item_share"],
+            settings="max_item_share, degree_min_saves",
+        ),
     ]

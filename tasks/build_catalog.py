@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import structlog
 
 from pinsage.store import Version
@@ -25,23 +27,18 @@ def build_catalog(session: Session, day: str) -> Version:
         ``saves`` and ``engagements`` (days within the lookback), ascending by day.
 
     Raises:
-        ValueError: No items or no saves were delivered up to the day.
+        NoDataError: No items or no saves were delivered up to the day.
+        ValueError: Some partitions have times and some have none.
         ValidationMissingError: A partition in force is not validated yet.
     """
     store = session.store
     deliveries = Deliveries(session)
+    deliveries.require_for(day)
     delivered = {table: deliveries.days_for(table, day) for table in TABLES}
-    for table in ("items", "saves"):
-        if not delivered[table]:
-            known = deliveries.days(table)
-            span = f"from {known[0]} to {known[-1]}" if known else "none at all"
-            raise ValueError(
-                f"day {day}: no raw/{table} within the lookback of {session.config.graph.lookback_days} days; "
-                f"delivered days: {span}; ingest data or choose another day"
-            )
     versions = {
         table: [deliveries.require_validated(table, known) for known in days] for table, days in delivered.items()
     }
+    check_times([version for table in ("saves", "engagements") for version in versions[table]])
     flat = [version for found in versions.values() for version in found]
     settings = session.config.graph.of_catalog
     with store.write("catalog", partition=day, inputs=flat, config=settings, code_version=CODE_VERSION) as out:
@@ -57,3 +54,17 @@ def build_catalog(session: Session, day: str) -> Version:
         )
     log.info("build_catalog", version=out.version.uri, partitions=len(flat))
     return out.version
+
+
+def check_times(partitions: Sequence[Version]) -> None:
+    """Check that all partitions of saves and engagements have times, or none has; ingestion refuses a mixture.
+
+    Raises:
+        ValueError: Some have and some have not; the message names one of each.
+    """
+    example = {bool(version.facts["timed"]): version.uri for version in partitions}
+    if len(example) > 1:
+        raise ValueError(
+            f"{example[True]} has times and {example[False]} has none: what is held out is told by the times, or by "
+            "the split of untimed boards; ingest the one kind into a store of its own"
+        )

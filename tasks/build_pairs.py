@@ -14,6 +14,7 @@ from pinsage.pairs.consecutive import consecutive_pairs
 from pinsage.pairs.split import is_tune_pair
 from pinsage.stable_hash import combine, hash_ids
 from pinsage.store import Store, Version
+from tasks.build_catalog import check_times
 from tasks.days import add_days
 from tasks.deliveries import Deliveries
 from tasks.graph_chunks import Chunk, chunks_of
@@ -98,6 +99,7 @@ def build_holdout_pairs(session: Session, day: str, as_of: Prepared) -> Version:
     else:
         listed = as_of.catalog.json("partitions")
         tables = {name: [store.version(uri) for uri in listed[name]] for name in ("saves", "engagements")}
+    check_times([*tables["saves"], *tables["engagements"]])
     inputs = [as_of.graph, *tables["saves"], *tables["engagements"]]
     with store.write("holdout_pairs", partition=day, inputs=inputs, config=config, code_version=CODE_VERSION) as out:
         if out.is_committed:

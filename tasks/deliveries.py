@@ -25,6 +25,10 @@ class MissingPartitionError(LookupError):
     """A day was never delivered, which is not the same as delivered empty."""
 
 
+class NoDataError(LookupError):
+    """Nothing was delivered that a run for the day could read."""
+
+
 class ValidationMissingError(LookupError):
     """A delivered partition was not validated yet."""
 
@@ -54,6 +58,27 @@ class Deliveries:
         lookback = self._session.config.graph.lookback_days
         first = "" if table == "items" else add_days(check_day(day), 1 - lookback)
         return [known for known in self.days(table) if first <= known <= day]
+
+    def require_for(self, day: str) -> None:
+        """Check that a run for ``day`` has items and saves to read.
+
+        Raises:
+            NoDataError: It has none; the message names the days that have.
+        """
+        for table in ("items", "saves"):
+            if self.days_for(table, day):
+                continue
+            known = self.days(table)
+            if not known:
+                raise NoDataError(
+                    f"day {day}: no {table} were ever delivered; `pinsage ingest --{table} FILE` brings them"
+                )
+            lookback = self._session.config.graph.lookback_days
+            reach = "" if table == "items" else f" within the lookback of {lookback} days (graph.lookback_days)"
+            raise NoDataError(
+                f"day {day}: no raw/{table} up to it{reach}; they were delivered for {known[0]} to {known[-1]}: choose "
+                f"one of these days, such as {known[-1]}, or ingest earlier ones"
+            )
 
     def raw(self, table: str, day: str) -> Version:
         """The raw partition in force.

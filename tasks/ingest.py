@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import structlog
 
 from pinsage.stable_hash import combine, hash_ids, uniform
+from pinsage.store import Version
 from pinsage.store.names import split_uri
 from schemas.columns import CATEGORICAL, NUMERIC, SPLITS, TIME, VECTOR, id_type
 from tasks import ingest_columns as columns
@@ -82,7 +83,7 @@ def ingest(
         saves: The same.
         engagements: The same; optional.
         mapping: Which columns play which part.
-        day: The day of rows that have no timestamp column.
+        day: The day that the files are for: of rows that have no timestamp column; all others must lie in it.
 
     Raises:
         IngestError: Something is wrong with the files; nothing was written.
@@ -94,6 +95,7 @@ def ingest(
     if day is not None:
         check_day(day)
     kinds = _id_kinds(session, sources, mapping)
+    _check_times(session, sources)
     with tempfile.TemporaryDirectory(prefix="pinsage-ingest-") as folder:
         spills: dict[str, DaySpill] = {}
         for source in sorted(
@@ -110,7 +112,7 @@ def ingest(
 def _sources(items: Path | None, saves: Path | None, engagements: Path | None, mapping: IngestMapping) -> list[_Source]:
     found = []
     if items is not None:
-        found.append(_source("items", items, {"item_id": mapping.item_id}, mapping.item_timestamp, None))
+        found.append(_source("items", items, {"item_id": mapping.item_id}, mapping.item_timestamp))
         named = [*mapping.vectors.values(), *mapping.categorical, *mapping.numeric]
         named += [name for name in (mapping.title, mapping.text, mapping.image_url) if name]
         require_columns(f"items {items}", named, found[0].schema.names)
@@ -119,14 +121,15 @@ def _sources(items: Path | None, saves: Path | None, engagements: Path | None, m
         found.append(_source("saves", saves, ids, mapping.timestamp, "saved_at"))
     if engagements is not None:
         ids = {"query_id": mapping.query_id, "item_id": mapping.item_id}
-        found.append(_source("engagements", engagements, ids, mapping.engagement_timestamp, "engaged_at"))
+        time, defaults = mapping.engagement_timestamp, ("engaged_at", mapping.timestamp)
+        found.append(_source("engagements", engagements, ids, time, *defaults))
     return found
 
 
-def _source(table: str, path: Path, ids: dict[str, str], time: str | None, default_time: str | None) -> _Source:
+def _source(table: str, path: Path, ids: dict[str, str], time: str | None, *default_times: str | None) -> _Source:
     schema = file_schema(path)
-    if time is None and default_time in schema.names:
-        time = default_time
+    if time is None:
+        time = next((name for name in default_times if name in schema.names), None)
     require_columns(f"{table} {path}", [*ids.values(), *([time] if time else [])], schema.names)
     return _Source(table, path, ids, time, schema)
 
@@ -156,14 +159,34 @@ def _id_kinds(session: Session, sources: list[_Source], mapping: IngestMapping) 
 
 
 def _stored_kind(session: Session, table: str, kind: str) -> str | None:
+    version = _newest(session, table)
+    return None if version is None else str(version.facts["id_type" if kind == "item_id" else "board_id_type"])
+
+
+def _newest(session: Session, table: str) -> Version | None:
+    """The delivery in force of the newest day that has one."""
     store = session.store
     for day in reversed(store.ref_names(f"raw/{table}")):
         head = store.ref(f"raw/{table}/{day}").head()
         # A damaged delivery that was dropped is pointed to until it is delivered again.
         version = None if head is None else store.find(*split_uri(head.uri))
         if version is not None:
-            return str(version.facts["id_type" if kind == "item_id" else "board_id_type"])
+            return version
     return None
+
+
+def _check_times(session: Session, sources: list[_Source]) -> None:
+    """Saves and engagements of a store all have times, or none has: what is held out is told so or so."""
+    given = {f"{each.table} {each.path}": each.time_column is not None for each in sources if each.table != "items"}
+    stored = {table: _newest(session, table) for table in ("saves", "engagements")}
+    known = {version.uri: bool(version.facts["timed"]) for version in stored.values() if version is not None}
+    if given and len({*given.values(), *known.values()}) > 1:
+        shown = ", ".join(f"{name} {'with' if timed else 'without'}" for name, timed in {**known, **given}.items())
+        raise IngestError(
+            f"rows with times and rows without can't be mixed in one store: {shown}; name the columns with times "
+            f"(--timestamp, --engagement-timestamp), or ingest into another root than {session.store.root}; nothing "
+            "was written"
+        )
 
 
 def _default_day(session: Session, source: _Source, day: str | None, spills: dict[str, DaySpill]) -> str | None:
@@ -204,6 +227,7 @@ def _spill(
                     "row: remove or repair these rows, nothing was written"
                 )
             days = columns.day_numbers(times).to_numpy()
+            _check_inside(default_day, days, row, what)
         spill.add(_converted(source, batch, times, mapping, kinds), days)
         row += batch.num_rows
     if row == 0:
@@ -214,6 +238,16 @@ def _spill(
         none = source.schema.empty_table().select(wanted)
         times = None if source.time_column is None else pa.chunked_array([], TIME)
         spill.add_empty(_converted(source, none, times, mapping, kinds), columns.day_number(default_day))
+
+
+def _check_inside(day: str | None, days: np.ndarray, first_row: int, what: str) -> None:
+    """A delivery for one day holds no other: a day and a column with times say the same, or one of them is wrong."""
+    if day is not None and (outside := days != columns.day_number(day)).any():
+        row = int(np.flatnonzero(outside)[0])
+        raise IngestError(
+            f"{what}: row {first_row + row} is of {columns.day_name(int(days[row]))}, but --day {day} was given; leave "
+            "--day out to take every row by its own time, or deliver the rows of that day alone; nothing was written"
+        )
 
 
 def _other_columns(source: _Source, mapping: IngestMapping) -> list[str]:

@@ -35,11 +35,20 @@ class NoChampionError(LookupError):
 
 @dataclass(frozen=True)
 class Step:
-    """A stage that ended: its name, the day it worked for, and what it made (a version's URI, or a decision)."""
+    """A stage that ended.
+
+    Attributes:
+        stage: Its name.
+        day: The day it worked for.
+        made: A version's URI, or a decision in words.
+        in_force: Of ``promote_model`` and ``publish_index``: whether the champion, or what is published, is now of this
+            run; None for other stages.
+    """
 
     stage: str
     day: str
     made: str
+    in_force: bool | None = None
 
 
 Steps = Iterator[Step]
@@ -91,7 +100,8 @@ def train(session: Session, day: str) -> Steps:
     yield Step("train_model", day, model.uri)
     evaluation = evaluate_model(session, day, as_of, model, pairs, holdout_pairs)
     yield Step("evaluate_model", day, evaluation.uri)
-    yield Step("promote_model", day, promote_model(session, evaluation).reason)
+    decision = promote_model(session, evaluation)
+    yield Step("promote_model", day, decision.reason, _points_to(session, "champion", decision.model))
 
 
 def publish(session: Session, day: str, *, force: bool = False) -> Steps:
@@ -105,23 +115,34 @@ def publish(session: Session, day: str, *, force: bool = False) -> Steps:
     champion = session.store.referenced("champion")
     if champion is None:
         raise NoChampionError(
-            f"day {day}: there is no champion to embed with; run `pinsage run train --day {day}` first"
+            f"day {day}: there is no champion to embed with; `pinsage run train --day {day}` trains one, and says why "
+            "where it is not promoted"
         )
     embeddings = embed_items(session, prepared, champion)
     yield Step("embed_items", day, embeddings.uri)
     index = build_index(session, embeddings)
     yield Step("build_index", day, index.uri)
-    yield Step("publish_index", day, publish_index(session, index, force=force).reason)
+    publication = publish_index(session, index, force=force)
+    yield Step("publish_index", day, publication.reason, _points_to(session, "published", publication.index))
     yield Step("write_report", day, write_report(session, day, index, evaluation_of(session, champion)).uri)
 
 
 def run_all(session: Session, day: str, *, force: bool = False) -> Steps:
-    """Everything for ``day``: its as-of day and itself prepared, a model trained, the index published."""
+    """Everything for ``day``: its as-of day and itself prepared, a model trained, the index published.
+
+    Raises:
+        NoChampionError: The first model of all was not promoted.
+    """
     as_of = as_of_day(session, check_day(day))
     if as_of != day:
         yield from prepare(session, as_of)
     yield from prepare(session, day)
-    yield from train(session, day)
+    trained = []
+    for step in train(session, day):
+        trained.append(step)
+        yield step
+    if session.store.ref("champion").head() is None:
+        raise NoChampionError(f"day {day}: no model was promoted, so nothing is published; {trained[-1].made}")
     yield from publish(session, day, force=force)
 
 
@@ -159,3 +180,8 @@ def evaluation_of(session: Session, model: Version) -> Version | None:
         if entry.uri == model.uri and "evaluation" in entry.details:
             return session.store.version(entry.details["evaluation"])
     return None
+
+
+def _points_to(session: Session, name: str, uri: str) -> bool:
+    head = session.store.ref(name).head()
+    return head is not None and head.uri == uri

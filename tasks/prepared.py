@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pinsage.store import Version
 from tasks.days import add_days, check_day
-from tasks.deliveries import TABLES, Deliveries
+from tasks.deliveries import TABLES, Deliveries, NoDataError
 from tasks.session import Session
 
 CODE_VERSION = 1
@@ -46,10 +46,12 @@ def open_prepared(session: Session, day: str) -> Prepared:
 
     Raises:
         NotPreparedError: Nothing was prepared for the day; the message lists the days that are.
+        NoDataError: Nothing could be: the day has no data.
     """
     version = session.store.referenced(f"prepared/{check_day(day)}")
     if version is None:
         known = session.store.ref_names("prepared")
+        Deliveries(session).require_for(day)
         raise NotPreparedError(
             f"day {day} is not prepared; prepared days: {', '.join(known[-5:]) or 'none'}; "
             f"run `pinsage run prepare --day {day}` or trigger pinsage_prepare for it"
@@ -65,21 +67,23 @@ def as_of_day(session: Session, day: str) -> str:
     the day itself, whose boards are split.
 
     Raises:
-        ValueError: No saves were delivered up to the day, or none up to the day that it would train on.
+        NoDataError: No items or saves were delivered up to the day, or none up to the day that it would train on.
     """
     deliveries = Deliveries(session)
-    days = deliveries.days_for("saves", check_day(day))
-    if not days:
-        raise ValueError(f"day {day}: no raw/saves up to it within the lookback; ingest data or choose another day")
-    if not deliveries.raw("saves", days[-1]).facts["timed"]:
+    deliveries.require_for(check_day(day))
+    if not deliveries.raw("saves", deliveries.days_for("saves", day)[-1]).facts["timed"]:
         return day
     holdout_days = session.config.evaluation.holdout_days
     as_of = add_days(day, -holdout_days)
-    if as_of < deliveries.days("saves")[0]:
-        raise ValueError(
-            f"day {day}: its model would train on what was known {holdout_days} days earlier, on {as_of}, but "
-            f"saves begin on {deliveries.days('saves')[0]}; choose a later day, or lower evaluation.holdout_days"
-        )
+    try:
+        deliveries.require_for(as_of)
+    except NoDataError as error:
+        first = max(deliveries.days("saves")[0], deliveries.days("items")[0])
+        raise NoDataError(
+            f"day {day}: its model would train on what was known {holdout_days} days earlier; {error}. "
+            f"The first day that a model can be for is {add_days(first, holdout_days)}; fewer evaluation.holdout_days "
+            "make it an earlier one"
+        ) from None
     return as_of
 
 

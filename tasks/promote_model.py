@@ -72,9 +72,15 @@ def decide_promotion(session: Session, evaluation: Version) -> Promotion:
 def _first(metrics: dict[str, Any], metric: str, factor: float) -> tuple[bool, str]:
     got = metrics["methods"]["pinsage"][metric]
     content = metrics["methods"].get("content", {}).get(metric)
+    if factor == 0:
+        return True, f"the first model{', of unknown quality: no held-out pair measures it' if got is None else ''}"
     if got is None:
-        return True, "the first model, of unknown quality: there was no held-out pair to measure it by"
-    if factor == 0 or content is None:
+        return False, (
+            f"the first model was not measured: no pair of known items is held out, neither of the days after "
+            f"{metrics['as_of_day']} nor of untimed boards; choose a day before which boards were filled, hold out "
+            "more days (evaluation.holdout_days), or let any first model pass (promotion.first_model_content_factor=0)"
+        )
+    if content is None:
         return True, "the first model"
     shown = f"{metric} {got:.4f}, content {content:.4f}, expected at least {factor:g} times content"
     return got >= factor * content, f"the first model: {shown}"

@@ -13,6 +13,8 @@ from pinsage.store import Version
 from tasks.rollback import rolled_back
 from tasks.session import Session
 
+FORCE = "force (`--force`) publishes it nevertheless"
+
 log = structlog.get_logger()
 
 
@@ -51,10 +53,10 @@ def publish_index(session: Session, index: Version, *, force: bool = False) -> P
         return Publication(False, "is published already", number, index.uri)
     current = None if head is None else store.version(head.uri)
     if current is not None and current.partition > index.partition and not force:
-        return Publication(False, f"{current.partition}, a newer day, is published", number, index.uri)
+        return _not_published(f"{current.partition}, a newer day, is", number, index)
     undone = rolled_back(references.history(), index.uri)
     if undone is not None and not force:
-        return Publication(False, f"was rolled back by number {undone.number}", number, index.uri)
+        return _not_published(f"was rolled back by number {undone.number}", number, index)
     faults = gate(session, index, current)
     if faults:
         raise PublicationRefusedError(
@@ -64,6 +66,11 @@ def publish_index(session: Session, index: Version, *, force: bool = False) -> P
     reference = references.append(index.uri, after=number, details={"day": index.partition, "forced": force})
     log.info("publish_index", number=reference.number, index=index.uri)
     return Publication(True, "passed every check", reference.number, index.uri)
+
+
+def _not_published(reason: str, number: int, index: Version) -> Publication:
+    log.warning("publish_index: not published", reason=reason, number=number, index=index.uri)
+    return Publication(False, f"not published: {reason}; {FORCE}", number, index.uri)
 
 
 def gate(session: Session, index: Version, current: Version | None) -> list[str]:

@@ -22,6 +22,7 @@ import structlog
 from pinsage.store import Version
 from schemas import engagements, items, saves
 from schemas.columns import VECTOR, id_type
+from schemas.rules import Rule
 from tasks.deliveries import COMMIT_THREADS, Deliveries
 from tasks.expectations import judge
 from tasks.row_faults import clean_vectors, common_width, row_faults
@@ -29,6 +30,7 @@ from tasks.session import Session
 
 SCHEMAS = {"items": items, "saves": saves, "engagements": engagements}
 HELD_BYTES = 256 * 2**20
+SHOWN_FAILURES = 3
 
 log = structlog.get_logger()
 
@@ -52,11 +54,14 @@ def validate_days(session: Session, days: Sequence[str]) -> None:
     """Validate every table delivered on ``days``, and the items of every earlier day.
 
     Raises:
+        NoDataError: No items were delivered up to the last of the days.
         ValidationFailedError: A day broke a rule; the message names rule, count and sample rows.
     """
     last = max(days)
     deliveries = Deliveries(session)
     items = [day for day in deliveries.days("items") if day <= last]
+    if not items:
+        deliveries.require_for(last)  # every save would be of an unknown item
     # The first delivery sets the widths of vectors, so it is judged before the others.
     for wanted in (items[:1], items[1:]):
         _validate_table(session, deliveries, "items", wanted)
@@ -112,6 +117,11 @@ def _check(session: Session, deliveries: Deliveries, table: str, day: str, known
         notes.update(drift)
         measures.update({measure: len(found) for measure, found in drift.items()})
     known = None if table == "items" else known_items.up_to(day, expected.field("item_id").type)
+    first_items = deliveries.days("items")[0]
+    if day < first_items:
+        notes["share_unknown_item"] = [
+            f"items are known from {first_items} on; if they were there before, ingest them again with --day {day}"
+        ]
     masks = row_faults(rows, schema, day, bool(raw.facts["timed"]), known, widths, config)
     denominator = max(rows.num_rows, config.min_share_rows)
     measures.update({f"share_{reason}": float(mask.sum()) / denominator for reason, mask in masks.items()})
@@ -194,16 +204,29 @@ def _judge_and_commit(session: Session, deliveries: Deliveries, table: str, chec
     bounds = {rule.measure: [rule.low, rule.high] for rule in rules}
     with ThreadPoolExecutor(COMMIT_THREADS) as pool:
         list(pool.map(lambda made: _commit(session, table, made[0], made[1], bounds), passed))
-    failures = [
-        _failure(table, each, [rule for rule in rules if rule.measure in broken[each.day]], config)
-        for each in checked
-        if broken[each.day]
-    ]
+    failed = {each.day: [rule for rule in rules if rule.measure in broken[each.day]] for each in checked}
+    failures = [_failure(table, each, failed[each.day], config) for each in checked if failed[each.day]]
     if failures:
+        page = session.store.put_page(f"validation/{table}.txt", "\n".join(failures).encode())
         raise ValidationFailedError(
             f"{len(failures)} of {len(checked)} partitions of raw/{table} failed validation; "
-            "nothing downstream reads them:\n" + "\n".join(failures[:10])
+            "nothing downstream reads them:\n"
+            + "\n".join(failures[:SHOWN_FAILURES])
+            + _others({day: broke for day, broke in failed.items() if broke}, page)
         )
+
+
+def _others(failed: dict[str, list[Rule]], page: str) -> str:
+    """What is left to say of the days that are not shown whole, a line for each rule."""
+    others = list(failed)[SHOWN_FAILURES:]
+    if not others:
+        return ""
+    days: dict[str, list[str]] = {}
+    for day in others:
+        for rule in failed[day]:
+            days.setdefault(rule.measure, []).append(day)
+    lines = [f"  {measure}: {len(found)} days, {found[0]} to {found[-1]}" for measure, found in days.items()]
+    return "\n".join([f"\nand {len(others)} days more, {others[0]} to {others[-1]}; all of them in {page}", *lines])
 
 
 def _commit(
@@ -240,6 +263,12 @@ def _commit(
             id_type=each.raw.facts["id_type"],
             widths=each.widths,
         )
+    ratio, factor = each.measures.get("volume_ratio", np.nan), session.config.validation.odd_volume_factor
+    if ratio > factor or ratio < 1 / factor:
+        log.warning(
+            "validate: an odd number of rows, accepted", table=table, day=each.day, rows=each.measures["num_rows"],
+            of_trailing_median=round(ratio, 4),
+        )  # fmt: skip
     if not each.clean.num_rows:
         log.warning("validate: the partition is empty", table=table, day=each.day, delivered=each.measures["num_rows"])
 
@@ -253,7 +282,7 @@ def _shortened(row: dict[str, Any], width: int = 80) -> dict[str, Any]:
     }
 
 
-def _failure(table: str, each: _Checked, rules: list[Any], config: Any) -> str:
+def _failure(table: str, each: _Checked, rules: list[Rule], config: Any) -> str:
     lines = [f"raw/{table} {each.day} ({each.measures['num_rows']} rows, {each.raw.uri}):"]
     for rule in rules:
         got, reason = each.measures[rule.measure], rule.measure.removeprefix("share_")
@@ -261,8 +290,11 @@ def _failure(table: str, each: _Checked, rules: list[Any], config: Any) -> str:
         if "reason" in shown.column_names and reason != "quarantined":
             shown = shown.filter(pc.match_substring(shown.column("reason"), reason))
         count = f" ({shown.num_rows} rows)" if rule.measure.startswith("share_") else ""
-        lines.append(f"  {rule.measure}: got {got:.4g}{count}, expected {rule.low} to {rule.high} ({rule.meaning})")
+        limit = f"; limit: validation.{rule.settings}" if rule.settings else ""
+        lines.append(
+            f"  {rule.measure}: got {got:.4g}{count}, expected {rule.low} to {rule.high} ({rule.meaning}{limit})"
+        )
         lines.extend(f"    {note}" for note in each.notes.get(rule.measure, []))
         lines.extend(f"    {_shortened(row)}" for row in shown.slice(0, config.num_samples).to_pylist())
-    lines.append("  correct the delivery and ingest the day again, or change the limits under [validation]")
+    lines.append("  correct the delivery and ingest the day again, or change the limit, for instance by --set")
     return "\n".join(lines)

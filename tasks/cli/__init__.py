@@ -1,27 +1,42 @@
 """The command line, a thin door over the stages: ``pinsage ingest | run | recommend | search | status | ...``."""
 
+import sys
+from typing import NoReturn
+
+import typer
 from pydantic import ValidationError
 
 from tasks.cli import ablate, doctor, ingest, look, operate, plan, run, serve  # noqa: F401  # each registers its commands
-from tasks.cli.app import app, errors
+from tasks.cli.app import app, emit, errors
 from tasks.logs import log_to_stderr
 
 __all__ = ["main"]
 
+INTERRUPTED = 130  # what shells say of a process that SIGINT ended
+
 
 def main() -> None:
-    """Run the command line; an expected error becomes one line and exit code 1."""
+    """Run the command line; an expected error becomes one line on standard error and exit code 1.
+
+    With ``--json`` standard output holds one document whatever happens: the answer, or ``{"error": {"type": ...,
+    "message": ...}}``; standard error is for the log.
+    """
     from pinsage.config import ConfigError
     from pinsage.store import StoreError
 
     log_to_stderr()
     try:
-        app()
+        # Typer prints its own refusals, for people; for machines they come here.
+        sys.exit(app(standalone_mode="--json" not in sys.argv))
+    except SystemExit as ended:
+        if ended.code != INTERRUPTED:
+            raise
+        _end("Interrupted", "what was finished is kept; the same command goes on there", INTERRUPTED)
+    except typer.TyperException as error:
+        _end("UsageError", error.format_message(), error.exit_code)
     except ValidationError as error:
         faults = "; ".join(f"{fault['loc'][-1]}: got {fault['input']!r}, {fault['msg']}" for fault in error.errors())
-        errors.print(f"[bold red]error[/] {error.title}:", end=" ")
-        errors.print(faults, markup=False)
-        raise SystemExit(1) from None
+        _end(error.title, faults, 1)
     except (
         StoreError,
         ConfigError,
@@ -30,6 +45,17 @@ def main() -> None:
         RuntimeError,
         OSError,
     ) as error:
-        errors.print(f"[bold red]error[/] {type(error).__name__}:", end=" ")
-        errors.print(str(error.args[0] if isinstance(error, KeyError) and error.args else error), markup=False)
-        raise SystemExit(1) from None
+        _end(type(error).__name__, str(error.args[0] if isinstance(error, KeyError) and error.args else error), 1)
+    except Exception as error:  # nobody expected it: the traceback follows
+        if "--json" in sys.argv:
+            emit({"error": {"type": type(error).__name__, "message": str(error)}})
+        raise
+
+
+def _end(kind: str, message: str, code: int) -> NoReturn:
+    if "--json" in sys.argv:
+        emit({"error": {"type": kind, "message": message}})
+    else:
+        errors.print(f"[bold red]error[/] {kind}:", end=" ")
+        errors.print(message, markup=False)
+    sys.exit(code)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
-from tasks.cli.app import Day, Json, Root, Settings, app, console, emit, open_session, progress_bar
+from tasks.cli.app import Day, Json, Root, Settings, app, console, emit, errors, open_session, progress_bar
 
 
 @app.command()
@@ -37,3 +37,7 @@ def run(
     for step in done:
         table.add_row(step.stage, step.day, step.made)
     console.print(table)
+    for step in done:
+        if step.in_force is False:
+            errors.print(f"[bold yellow]note[/] {step.stage} {step.day}:", end=" ")
+            errors.print(step.made, markup=False)

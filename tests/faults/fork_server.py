@@ -26,7 +26,7 @@ class Fork:
     """One running function.
 
     Attributes:
-        pid: Of the process, which leads a session of its own.
+        pid: Of the process, which leads a group of its own.
     """
 
     def __init__(self, server: ForkServer, pid: int, log: Path) -> None:
@@ -114,6 +114,7 @@ def serve(modules: list[str]) -> None:
             answer = os.fork()
             if answer == 0:
                 _run(question)
+            os.setpgid(answer, answer)  # in both: it leads a group before anyone can kill it
         sys.stdout.write(f"{answer}\n")
         sys.stdout.flush()
 
@@ -121,7 +122,7 @@ def serve(modules: list[str]) -> None:
 def _run(job: dict[str, Any]) -> None:
     code = 1
     try:
-        os.setsid()
+        os.setpgid(0, 0)
         log = os.open(job["log"], os.O_WRONLY | os.O_CREAT, 0o600)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(log, 1)

@@ -45,10 +45,11 @@ def test_rows_of_later_days_change_no_version(calm: CalmDay, forks: ForkServer, 
     renamed = items.set_column(0, "item_id", pa.array([f"later {row}" for row in range(50)]))
     pq.write_table(pa.concat_tables([items, renamed]), memory_folder / "items.parquet")
     session = Session.open(str(root), SETTINGS)
+    mapping = IngestMapping(**MAPPING, engagement_timestamp="ts")
+    ingest(session, items=memory_folder / "items.parquet", saves=None, mapping=mapping, day="2026-03-21")
     ingest(
-        session, items=memory_folder / "items.parquet", saves=memory_folder / "saves.parquet",
-        engagements=memory_folder / "engagements.parquet",
-        mapping=IngestMapping(**MAPPING, engagement_timestamp="ts"), day="2026-03-21",
+        session, items=None, saves=memory_folder / "saves.parquet",
+        engagements=memory_folder / "engagements.parquet", mapping=mapping,
     )  # fmt: skip
     planted = state(str(root)).digests
     assert {uri.split("/")[1] for uri in planted} == {"items", "saves", "engagements"}

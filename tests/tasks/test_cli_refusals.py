@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from pinsage.store import Store
 from pinsage.store.errors import VersionInUseError
 from pinsage.store.garbage import drop_version
+from tasks.cli import main
 from tasks.cli.app import app
 from tests.tasks.test_pipeline import pinsage
 
@@ -55,6 +57,37 @@ def test_a_vector_name_is_no_path(tmp_path: Path) -> None:
     pinsage(*arguments, "--root", str(tmp_path / "a" / "store"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "items.parquet"]
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["store"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "kind", "message"),
+    [
+        (["status", "--root", "ROOT/sotre"], 1, "FileNotFoundError", "check --root"),
+        (["run", "--day", "soon", "--root", "ROOT"], 1, "ValueError", "expected a calendar day"),
+        (["run", "--day", "2026-03-01", "--root", "ROOT"], 1, "NoDataError", "no items were ever delivered"),
+        (["ingest", "--root", "ROOT/new", "--timestamp-unit", "h"], 1, "IngestMapping", "timestamp_unit: got 'h'"),
+        (["config", "--set", "walks.top_t=many"], 1, "ConfigError", "walks.top_t: got 'many'"),
+        (["status"], 2, "UsageError", "Missing option '--root'"),
+        (["stats"], 2, "UsageError", "No such command 'stats'"),
+    ],
+)
+def test_with_json_an_error_is_one_document_too(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    kind: str,
+    message: str,
+) -> None:
+    named = [argument.replace("ROOT", str(tmp_path)) for argument in arguments]
+    monkeypatch.setattr("sys.argv", ["pinsage", *named, "--json"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    answer = json.loads(capsys.readouterr().out)
+    assert ended.value.code == code
+    assert answer["error"]["type"] == kind
+    assert message in answer["error"]["message"]
 
 
 @pytest.mark.parametrize("root", ["ftp://host/store", "http://127.0.0.1/store", "file:///etc"])

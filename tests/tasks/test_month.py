@@ -46,12 +46,14 @@ def test_a_bad_week_is_not_promoted_and_the_next_good_one_is(source: Path, tmp_p
         days = day_range(add_days(FIRST, 7 * week), add_days(FIRST, 7 * week + 6))
         for day in days:
             list(prepare(session, day))
-        steps = {step.stage: step.made for step in train(session, days[-1])}
-        reasons.append(steps["promote_model"])
+        steps = {step.stage: step for step in train(session, days[-1])}
+        reasons.append(steps["promote_model"].made)
+        assert steps["promote_model"].in_force is (settings != BAD_WEEK)
         head = session.store.ref("champion").head()
         assert head is not None
         champions.append(head.uri.split("/")[1])
-        list(publish(session, days[-1]))
+        decisions = {step.stage: step.in_force for step in publish(session, days[-1]) if step.in_force is not None}
+        assert decisions == {"publish_index": True}
         published = session.store.referenced("published")
         assert published is not None
         assert published.partition == days[-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +144,22 @@ def test_the_first_model_must_hold_its_own_against_content(session: Session, can
     assert not decision.promoted
     assert "expected at least 50 times content" in decision.reason
     assert champion(session.store) is None
+
+
+def test_a_first_model_that_nothing_measures_is_promoted_only_when_told_so(
+    session: Session, candidates: Candidates
+) -> None:
+    with session.store.write("holdout_pairs", partition=LATER, inputs=[], config={}, code_version=9) as out:
+        out.write_array("pairs", np.zeros((0, 2), np.int32))
+        out.write_array("boards", np.zeros(0, np.uint64))
+    unmeasured = evaluated(session, replace(candidates, pairs=(candidates.pairs[0], out.version)), GOOD)
+    decision = promote(session, unmeasured, first_model_content_factor=0.5)
+    assert not decision.promoted
+    assert f"no pair of known items is held out, neither of the days after {AS_OF}" in decision.reason
+    assert "promotion.first_model_content_factor=0" in decision.reason
+    assert champion(session.store) is None
+    assert "of unknown quality" in promote(session, unmeasured).reason
+    assert champion(session.store) == decision.model
 
 
 def test_a_challenger_for_an_earlier_day_never_replaces_the_champion(session: Session, candidates: Candidates) -> None:

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.planted_versions import SETTINGS, plant_version
 from pinsage.store import Store, Version
 from tasks.build_index import build_index
-from tasks.publish_index import PublicationRefusedError, publish_index
+from tasks.publish_index import FORCE, PublicationRefusedError, publish_index
 from tasks.rollback import rollback
 from tasks.session import Session
 
@@ -139,7 +139,7 @@ def test_an_older_day_replaces_a_newer_one_only_when_forced(session: Session) ->
     newer = rebuilt(session, lambda vectors: vectors)
     assert publish_index(session, newer).published
     older = publish_index(session, index_of(session))
-    assert (older.published, older.reason) == (False, f"{SECOND}, a newer day, is published")
+    assert (older.published, older.reason) == (False, f"not published: {SECOND}, a newer day, is; {FORCE}")
     assert publish_index(session, index_of(session), force=True).published
     assert session.store.ref("published").head().uri == index_of(session).uri
 
@@ -153,8 +153,8 @@ def test_what_was_rolled_back_comes_again_only_when_forced(session: Session) -> 
     assert rollback(session.store, "published").uri == first.uri
     with pytest.raises(LookupError, match="no earlier version to go back to"):
         rollback(session.store, "published")
-    assert publish_index(session, second).reason == "was rolled back by number 5"
-    assert publish_index(session, third).reason == "was rolled back by number 4"
+    assert publish_index(session, second).reason == f"not published: was rolled back by number 5; {FORCE}"
+    assert publish_index(session, third).reason == f"not published: was rolled back by number 4; {FORCE}"
     assert publish_index(session, third, force=True).published
     assert rollback(session.store, "published").uri == first.uri
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from structlog.testing import capture_logs
 
 from pinsage.store import Version
 from tasks.build_catalog import build_catalog
-from tasks.deliveries import Deliveries, MissingPartitionError, ValidationMissingError
+from tasks.deliveries import Deliveries, MissingPartitionError, NoDataError, ValidationMissingError
 from tasks.ingest import IngestSummary, ingest
 from tasks.ingest_columns import IngestError
 from tasks.ingest_mapping import IngestMapping
@@ -20,6 +21,7 @@ from tasks.session import Session
 from tasks.validate import ValidationFailedError, validate_days
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+JUDGED = {"validation.volume_min_days": 2, "validation.volume_min_median": 10}
 DAYS = ["2026-03-01", "2026-03-02", "2026-03-03"]
 
 
@@ -97,6 +99,50 @@ def test_too_many_faults_stop_the_day_and_name_the_rule(session: Session, tmp_pa
         build_catalog(session, DAYS[-1])
 
 
+def test_saves_without_any_items_are_told_so_instead_of_row_by_row(session: Session, tmp_path: Path) -> None:
+    deliver(session, tmp_path / "data", some_saves())
+    with pytest.raises(NoDataError, match="no items were ever delivered; `pinsage ingest --items FILE`"):
+        validate_days(session, DAYS)
+
+
+def test_many_failed_days_are_summarised(session: Session, tmp_path: Path) -> None:
+    saves = [(row, row % 50, START + timedelta(days=day)) for day in range(60) for row in range(60)]
+    deliver(session, tmp_path / "data", saves, some_items().slice(0, 10))
+    days = session.store.ref_names("raw/saves")
+    with pytest.raises(ValidationFailedError) as caught:
+        validate_days(session, days)
+    message = str(caught.value)
+    assert message.startswith("60 of 60 partitions")
+    assert len(message.splitlines()) < 60
+    assert message.count("validation.max_unknown_item_share") == 3
+    assert "and 57 days more, 2026-03-04 to 2026-04-29; all of them in" in message
+    assert "share_unknown_item: 57 days, 2026-03-04 to 2026-04-29" in message
+    page = session.store.page("validation/saves.txt")
+    assert page is not None
+    assert page.decode().count("share_unknown_item: got") == 60
+
+
+def test_saves_before_the_first_items(session: Session, tmp_path: Path) -> None:
+    deliver(session, tmp_path / "data", some_saves())
+    pq.write_table(some_items(), tmp_path / "items.parquet")
+    ingest(session, items=tmp_path / "items.parquet", saves=None, day=DAYS[1])
+    with pytest.raises(
+        ValidationFailedError, match=f"known from {DAYS[1]} on; .* ingest them again with --day {DAYS[0]}"
+    ):
+        validate_days(session, DAYS)
+
+
+def test_an_odd_volume_is_accepted_with_a_warning(tmp_path: Path) -> None:
+    session = Session.open(str(tmp_path / "store"), JUDGED)
+    counts = [100, 100, 9, 100, 100, 1100]
+    saves = [(row, row % 50, START + timedelta(days=day)) for day, num in enumerate(counts) for row in range(num)]
+    deliver(session, tmp_path / "data", saves, some_items())
+    with capture_logs() as logs:
+        validate_days(session, session.store.ref_names("raw/saves"))
+    odd = {entry["day"]: entry["of_trailing_median"] for entry in logs if "odd number" in entry["event"]}
+    assert odd == {"2026-03-03": 0.09, "2026-03-06": 11.0}
+
+
 def test_vectors_of_another_width_or_not_finite(session: Session, tmp_path: Path) -> None:
     vectors = [[1.0, 2.0, float(row)] for row in range(50)]
     vectors[3], vectors[4], vectors[5] = [1.0], [1.0, float("nan"), 0.0], [0.0, 0.0, 0.0]
@@ -110,9 +156,7 @@ def test_vectors_of_another_width_or_not_finite(session: Session, tmp_path: Path
 
 
 def test_volume_against_the_trailing_median(tmp_path: Path) -> None:
-    session = Session.open(
-        str(tmp_path / "store"), {"validation.volume_min_days": 2, "validation.volume_min_median": 10}
-    )
+    session = Session.open(str(tmp_path / "store"), {**JUDGED, "validation.min_volume_ratio": 0.1})
     counts = [100, 100, 5]
     saves = [(row, row % 50, START + timedelta(days=day)) for day, num in enumerate(counts) for row in range(num)]
     deliver(session, tmp_path / "data", saves, some_items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -73,6 +74,9 @@ def serve(recommender: Recommender, config: ServingConfig, on_listening: Callabl
         recommender: What answers.
         config: Where to listen, and limits.
         on_listening: Called with the URL once connections are accepted.
+
+    Raises:
+        OSError: The address can't be listened on: taken by another process, not allowed or not of this machine.
     """
     settings = uvicorn.Config(
         create_app(recommender, config),
@@ -82,11 +86,22 @@ def serve(recommender: Recommender, config: ServingConfig, on_listening: Callabl
         access_log=False,
         server_header=False,
     )
-    socket = settings.bind_socket()
+    listening = _listen(config.host, config.port, settings.backlog)
     # Whoever connects from now on waits until the server takes over, instead of being refused.
-    socket.listen(settings.backlog)
-    on_listening(f"http://{config.host}:{socket.getsockname()[1]}/")
-    uvicorn.Server(settings).run(sockets=[socket])
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    on_listening(f"http://{host}:{listening.getsockname()[1]}/")
+    uvicorn.Server(settings).run(sockets=[listening])
+
+
+def _listen(host: str, port: int, backlog: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=backlog)
+    except OSError as error:
+        raise OSError(
+            f"can't listen on {host} port {port}: {error.strerror or error}; another process may listen there: choose "
+            "another port (--port, serving.port; 0 = any free one), or another address of this machine (--host)"
+        ) from error
 
 
 def _add_error_answers(app: FastAPI) -> None:
