@@ -10,8 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from pinsage.evaluation.config import EvaluationConfig
 from pinsage.features.config import FeatureConfig
@@ -54,6 +61,17 @@ class PinSageConfig(BaseSettings):
     serving: ServingConfig = ServingConfig()
     resources: ResourceConfig = ResourceConfig()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_truth_as_a_number(cls, sections: Any) -> Any:
+        """``top_t = true`` would be taken for 1."""
+        for section, values in sections.items():
+            for field, value in values.items() if isinstance(values, dict) else ():
+                known = _fields_of(section).get(field)
+                if isinstance(value, bool) and known is not None and known.annotation is not bool:
+                    raise ValueError(f"{section}.{field}: got {value}, expected no truth value")
+        return sections
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -72,6 +90,12 @@ class PinSageConfig(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path)
 
 
+def _fields_of(section: str) -> dict[str, FieldInfo]:
+    """Fields of a section by name; none where there is no such section."""
+    owner = PinSageConfig.model_fields.get(section)
+    return {} if owner is None or owner.annotation is None else owner.annotation.model_fields
+
+
 def load_config(overrides: Mapping[str, Any] | None = None) -> PinSageConfig:
     """Compose the configuration of a run.
 
@@ -84,18 +108,29 @@ def load_config(overrides: Mapping[str, Any] | None = None) -> PinSageConfig:
     sections: dict[str, dict[str, Any]] = {}
     for name, value in (overrides or {}).items():
         section, _, field = name.partition(".")
-        owner = PinSageConfig.model_fields.get(section)
-        known = {} if owner is None or owner.annotation is None else owner.annotation.model_fields
+        known = _fields_of(section)
         if field not in known:
             choices = known if known else PinSageConfig.model_fields
             raise ConfigError(f"setting {name!r} is unknown; known here: {', '.join(sorted(choices))}")
         sections.setdefault(section, {})[field] = value
     try:
         return PinSageConfig(**sections)  # type: ignore[arg-type]  # pydantic parses each section
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{CONFIG_FILE_VARIABLE}={os.environ[CONFIG_FILE_VARIABLE]}: {error}") from None
     except ValidationError as error:
-        reasons = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: got {fault['input']!r}, {fault['msg']}" for fault in error.errors()
-        )
-        raise ConfigError(f"configuration refused: {reasons}") from None
+        raise ConfigError(f"configuration refused: {'; '.join(map(_reason, error.errors()))}") from None
+    except SettingsError as error:
+        raise ConfigError(
+            f"environment: {error}: {error.__cause__}; lists are written as JSON, such as "
+            "PINSAGE_EVALUATION__BASELINES='[\"popularity\"]'"
+        ) from None
+
+
+def _reason(fault: Mapping[str, Any]) -> str:
+    """What is wrong with one setting; beside an unknown name, those that are known."""
+    place = ".".join(map(str, fault["loc"]))
+    if fault["type"] != "extra_forbidden":
+        message = str(fault["msg"]).removeprefix("Value error, ")
+        return f"{place}: got {fault['input']!r}, {message}" if place else message
+    known = _fields_of(str(fault["loc"][0])) or PinSageConfig.model_fields
+    return f"{place} is unknown; known here: {', '.join(sorted(known))}"

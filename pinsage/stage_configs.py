@@ -44,7 +44,7 @@ class PublishConfig(BaseModel, frozen=True, extra="forbid"):
         default=0.9, ge=0, le=1, description="Share of the catalogue's items that must be in the index."
     )
     max_norm_deviation: float = Field(
-        default=0.01,
+        default=0.001,
         ge=0,
         le=1,
         description="Largest distance from 1 of an embedding's norm (without the popularity term).",
@@ -72,7 +72,8 @@ class ValidationConfig(BaseModel, frozen=True, extra="forbid"):
         default=0.1,
         ge=0,
         le=1,
-        description="Share of a partition's rows that may be faulty; they are quarantined, above it the day fails.",
+        description="Share of a partition's rows that may be faulty (unknown items and duplicates have limits of their "
+        "own); they are quarantined, above it the day fails.",
     )
     max_unknown_item_share: float = Field(
         default=0.2,

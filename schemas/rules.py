@@ -28,27 +28,26 @@ class Rule:
     settings: str = ""
 
 
+# Faults with a limit of their own, no part of the share of faulty rows: at-least-once deliveries repeat rows, and items
+# that a shop no longer sells are missing from its catalog.
+LIMITED_APART = ("duplicate", "unknown_item")
+
+
 def share_rules(reasons: Mapping[str, str], limits: Mapping[str, float]) -> list[Rule]:
     """A rule for the share of rows with each fault, and one for the share of faulty rows altogether.
 
-    Duplicates have a limit of their own and are no part of the whole: at-least-once deliveries repeat rows.
-
     Args:
         reasons: Fault -> what it means.
-        limits: Share that each fault may have; ``quarantined`` where it is not named.
+        limits: Share that each fault of `LIMITED_APART` may have; ``quarantined`` for the others and altogether.
     """
-    shares = {reason: f"max_{reason if reason in limits else 'quarantine'}_share" for reason in reasons}
-    rules = [
-        Rule(
-            f"share_{reason}",
-            f"share of rows: {meaning}",
-            high=limits.get(reason, limits["quarantined"]),
-            settings=shares[reason],
+    rules = []
+    for reason, meaning in reasons.items():
+        limit, setting = ("quarantined", "quarantine") if reason not in LIMITED_APART else (reason, reason)
+        rules.append(
+            Rule(f"share_{reason}", f"share of rows: {meaning}", high=limits[limit], settings=f"max_{setting}_share")
         )
-        for reason, meaning in reasons.items()
-    ]
-    faulty, limit = "share of faulty rows, duplicates apart", limits["quarantined"]
-    return [*rules, Rule("share_quarantined", faulty, high=limit, settings="max_quarantine_share")]
+    faulty = "share of faulty rows, duplicates and unknown items apart"
+    return [*rules, Rule("share_quarantined", faulty, high=limits["quarantined"], settings="max_quarantine_share")]
 
 
 def volume_rules(limits: Mapping[str, float]) -> list[Rule]:

@@ -22,7 +22,7 @@ import structlog
 from pinsage.store import Version
 from schemas import engagements, items, saves
 from schemas.columns import VECTOR, id_type
-from schemas.rules import Rule
+from schemas.rules import LIMITED_APART, Rule
 from tasks.deliveries import COMMIT_THREADS, Deliveries
 from tasks.expectations import judge
 from tasks.row_faults import clean_vectors, common_width, row_faults
@@ -125,7 +125,7 @@ def _check(session: Session, deliveries: Deliveries, table: str, day: str, known
     masks = row_faults(rows, schema, day, bool(raw.facts["timed"]), known, widths, config)
     denominator = max(rows.num_rows, config.min_share_rows)
     measures.update({f"share_{reason}": float(mask.sum()) / denominator for reason, mask in masks.items()})
-    faulty = np.logical_or.reduce([mask for reason, mask in masks.items() if reason != "duplicate"])
+    faulty = np.logical_or.reduce([mask for reason, mask in masks.items() if reason not in LIMITED_APART])
     measures["share_quarantined"] = float(faulty.sum()) / denominator
     measures.update(_volume(deliveries.trailing_median(table, day), raw, config, rows))
     dropped = np.logical_or.reduce(list(masks.values()))
@@ -191,8 +191,7 @@ def _judge_and_commit(session: Session, deliveries: Deliveries, table: str, chec
         **config.model_dump(include={"max_board_share", "max_item_share", "min_volume_ratio", "max_volume_ratio"}),
         "accept_empty": config.accept_empty,
         "quarantined": config.max_quarantine_share,
-        "unknown_item": config.max_unknown_item_share,
-        "duplicate": config.max_duplicate_share,
+        **{reason: getattr(config, f"max_{reason}_share") for reason in LIMITED_APART},
     }
     rules = schema.rules(limits)
     frame = pd.DataFrame([each.measures for each in checked])
@@ -204,6 +203,7 @@ def _judge_and_commit(session: Session, deliveries: Deliveries, table: str, chec
     bounds = {rule.measure: [rule.low, rule.high] for rule in rules}
     with ThreadPoolExecutor(COMMIT_THREADS) as pool:
         list(pool.map(lambda made: _commit(session, table, made[0], made[1], bounds), passed))
+    _warn(table, [each for each, _ in passed], config.odd_volume_factor)
     failed = {each.day: [rule for rule in rules if rule.measure in broken[each.day]] for each in checked}
     failures = [_failure(table, each, failed[each.day], config) for each in checked if failed[each.day]]
     if failures:
@@ -263,14 +263,20 @@ def _commit(
             id_type=each.raw.facts["id_type"],
             widths=each.widths,
         )
-    ratio, factor = each.measures.get("volume_ratio", np.nan), session.config.validation.odd_volume_factor
-    if ratio > factor or ratio < 1 / factor:
-        log.warning(
-            "validate: an odd number of rows, accepted", table=table, day=each.day, rows=each.measures["num_rows"],
-            of_trailing_median=round(ratio, 4),
-        )  # fmt: skip
-    if not each.clean.num_rows:
-        log.warning("validate: the partition is empty", table=table, day=each.day, delivered=each.measures["num_rows"])
+
+
+def _warn(table: str, accepted: list[_Checked], factor: float) -> None:
+    """Log what is odd and was accepted all the same."""
+    for each in accepted:
+        ratio = each.measures["volume_ratio"]
+        if ratio > factor or ratio < 1 / factor:
+            log.warning(
+                "validate: an odd number of rows, accepted", table=table, day=each.day,
+                rows=each.measures["num_rows"], of_trailing_median=round(ratio, 4),
+            )  # fmt: skip
+    empty = [each.day for each in accepted if not each.clean.num_rows]
+    if empty:
+        log.warning("validate: no rows, accepted", table=table, days=len(empty), first=empty[0], last=empty[-1])
 
 
 def _shortened(row: dict[str, Any], width: int = 80) -> dict[str, Any]:
@@ -287,8 +293,10 @@ def _failure(table: str, each: _Checked, rules: list[Rule], config: Any) -> str:
     for rule in rules:
         got, reason = each.measures[rule.measure], rule.measure.removeprefix("share_")
         shown = each.quarantined
-        if "reason" in shown.column_names and reason != "quarantined":
-            shown = shown.filter(pc.match_substring(shown.column("reason"), reason))
+        if "reason" in shown.column_names:
+            whole = [each for each in SCHEMAS[table].REASONS if each not in LIMITED_APART]
+            counted = whole if reason == "quarantined" else [reason]
+            shown = shown.filter(pc.match_substring_regex(shown.column("reason"), "|".join(counted)))
         count = f" ({shown.num_rows} rows)" if rule.measure.startswith("share_") else ""
         limit = f"; limit: validation.{rule.settings}" if rule.settings else ""
         lines.append(

@@ -184,10 +184,11 @@ class BucketObjects:
 
     @_patient
     def children(self, prefix: str) -> list[str]:
-        """List the names directly below the prefix, sorted."""
+        """List the names directly below the prefix, sorted; hidden ones are not of the store."""
         found = obstore.list_with_delimiter(self._bucket, prefix or None)
         keys = [*found["common_prefixes"], *(meta["path"] for meta in found["objects"])]
-        return sorted({key.rstrip("/").rsplit("/", 1)[-1] for key in keys})
+        names = {key.rstrip("/").rsplit("/", 1)[-1] for key in keys}
+        return sorted(name for name in names if not name.startswith("."))
 
     @_patient
     def delete(self, key: str) -> None:

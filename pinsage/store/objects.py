@@ -190,12 +190,13 @@ class LocalObjects:
                 yield ObjectInfo(path.relative_to(self.root).as_posix(), stat.st_size, stat.st_mtime)
 
     def children(self, prefix: str) -> list[str]:
-        """List one folder; staged files are not objects."""
+        """List one folder; hidden files are not objects."""
         try:
             names = os.listdir(self._path(prefix) if prefix else self.root)
         except (FileNotFoundError, NotADirectoryError):
             return []
-        return sorted(name for name in names if not name.startswith(STAGED_PREFIX))
+        # Names of the store begin with a letter or digit: what begins with a dot is staged, or of a file manager.
+        return sorted(name for name in names if not name.startswith("."))
 
     def delete(self, key: str) -> None:
         """Unlink the file; open maps of it stay valid until they are closed."""

@@ -67,6 +67,8 @@ class Store:
             StoreError: The URL has an unknown scheme.
         """
         text = str(root)
+        if not text.strip():
+            raise StoreError("store root is empty; expected a local folder, s3://bucket/prefix or gs://bucket/prefix")
         objects: Objects
         if "://" not in text:
             objects = LocalObjects(Path(text))

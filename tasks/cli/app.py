@@ -38,7 +38,7 @@ def open_session(root: str, settings: list[str], *, new: bool = False) -> Sessio
     Raises:
         FileNotFoundError: There is no such folder.
     """
-    if "://" not in root and not (Path(root).is_dir() or (new and not Path(root).exists())):
+    if root.strip() and "://" not in root and not (Path(root).is_dir() or (new and not Path(root).exists())):
         expected = "a folder" if new else "a folder that `pinsage ingest` made"
         raise FileNotFoundError(f"store root {root}: expected {expected}; check --root")
     return Session.open(root, parse_settings(settings))

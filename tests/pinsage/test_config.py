@@ -46,3 +46,33 @@ def test_missing_file_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PINSAGE_CONFIG", str(tmp_path / "none.toml"))
     with pytest.raises(ConfigError, match="no such file"):
         load_config()
+
+
+FILES = {
+    "text for a number": (b"[walks]\ntop_t = 'fifty'\n", "walks.top_t: got 'fifty'"),
+    "truth for a number": (b"[walks]\ntop_t = true\n", "walks.top_t: got True, expected no truth value"),
+    "a number for a section": (b"walks = 5\n", "walks: got 5"),
+    "an unknown section": (b"[wlaks]\ntop_t = 5\n", "wlaks is unknown; known here: .*walks"),
+    "an unknown field": (b"[walks]\ntopt = 5\n", "walks.topt is unknown; known here: .*top_t"),
+    "not a number": (b"[training]\nlearning_rate = nan\n", "training.learning_rate: got nan"),
+    "Latin-1": (b"# caf\xe9\n", "PINSAGE_CONFIG=.*pinsage.toml: 'utf-8' codec"),
+    "UTF-16": ("[walks]".encode("utf-16"), "PINSAGE_CONFIG=.*pinsage.toml: 'utf-8' codec"),
+    "no TOML": (b"[walks\n", "PINSAGE_CONFIG=.*pinsage.toml: .*line 1"),
+}
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_files_that_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+    text, message = FILES[case]
+    (tmp_path / "pinsage.toml").write_bytes(text)
+    monkeypatch.setenv("PINSAGE_CONFIG", str(tmp_path / "pinsage.toml"))
+    with pytest.raises(ConfigError, match=message):
+        load_config()
+
+
+def test_lists_in_the_environment_are_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PINSAGE_EVALUATION__BASELINES", '["popularity"]')
+    assert load_config().evaluation.baselines == ("popularity",)
+    monkeypatch.setenv("PINSAGE_EVALUATION__BASELINES", "popularity")
+    with pytest.raises(ConfigError, match=r"evaluation.*lists are written as JSON"):
+        load_config()

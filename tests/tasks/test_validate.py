@@ -143,6 +143,12 @@ def test_an_odd_volume_is_accepted_with_a_warning(tmp_path: Path) -> None:
     assert odd == {"2026-03-03": 0.09, "2026-03-06": 11.0}
 
 
+def test_unknown_items_have_a_limit_of_their_own(session: Session, tmp_path: Path) -> None:
+    deliver(session, tmp_path / "data", [*some_saves(), *((row, 999, START) for row in range(30))], some_items())
+    validate_days(session, DAYS)
+    assert validated_version(session, "saves", DAYS[0]).facts["num_quarantined"] == 30, "a sixth of the day's rows"
+
+
 def test_vectors_of_another_width_or_not_finite(session: Session, tmp_path: Path) -> None:
     vectors = [[1.0, 2.0, float(row)] for row in range(50)]
     vectors[3], vectors[4], vectors[5] = [1.0], [1.0, float("nan"), 0.0], [0.0, 0.0, 0.0]

@@ -27,7 +27,7 @@ SETTINGS: dict[str, Any] = {
     "validation.max_board_share": 0.5,
     "validation.max_item_share": 0.5,
 }
-LIMITS = {**ValidationConfig().model_dump(), "quarantined": 0.1}
+LIMITS = {**ValidationConfig().model_dump(), "quarantined": 0.1, "duplicate": 0.8, "unknown_item": 0.2}
 NUM_ROWS, NUM_ITEMS = 300, 60
 
 
