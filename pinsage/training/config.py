@@ -23,6 +23,15 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     shared_negatives: int = Field(
         default=2000, ge=1, le=1_000_000, description="Uniform negatives of a step, shared by all its pairs."
     )
+    in_batch_negatives: bool = Field(
+        default=True,
+        description="The items of a step's pairs are negatives of its other pairs, beside the uniform ones.",
+    )
+    log_q: bool = Field(
+        default=True,
+        description="With the softmax: subtract from a shared negative's score the logarithm of how often a step draws "
+        "it, so that the sum stands for the whole catalogue.",
+    )
     max_hard_negatives: int = Field(default=5, ge=0, le=64, description="Most hard negatives of a pair; 5 in epoch 6.")
     learning_rate: float = Field(default=0.004, gt=0, le=10, description="Rate after the warm-up of the first epoch.")
     half_life_days: float = Field(

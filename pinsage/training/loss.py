@@ -35,8 +35,10 @@ def max_margin_loss(
 def softmax_loss(positive_B: Tensor, negative_BS: Tensor, masked_BS: Tensor, hard_BX: Tensor) -> Tensor:
     """Mean of -log softmax of the positive among itself and its negatives.
 
-    The shared negatives are uniform, so their logQ correction is one constant for all and drops out. Arguments as in
-    `max_margin_loss`.
+    With the logarithm of its mean number of draws subtracted from each shared negative (logQ correction, Bengio and
+    Senécal 2008), the sum over them estimates that over the catalogue, whatever they were drawn by: without it a
+    positive that is ahead of a few thousand sampled items counts as found, however many others are ahead of it.
+    Arguments as in `max_margin_loss`.
     """
     logits = torch.cat([positive_B[:, None], negative_BS.masked_fill(masked_BS, -torch.inf), hard_BX], dim=1)
     return (torch.logsumexp(logits, dim=1) - positive_B).mean()

@@ -50,7 +50,11 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class Minibatch:
-    """One step, or one process's part of it. Positions are among the embedded nodes; ``hard`` is -1 for padding."""
+    """One step, or one process's part of it.
+
+    ``query``, ``item``, ``shared`` and ``hard`` are positions among the embedded nodes, ``hard`` -1 for padding;
+    ``shared_log_counts`` is the logarithm of how often a step draws each shared negative, on average.
+    """
 
     features: Tensor
     blocks: list[Block]
@@ -58,6 +62,7 @@ class Minibatch:
     query: Tensor
     item: Tensor
     shared: Tensor
+    shared_log_counts: Tensor
     hard: Tensor
 
     def to(self, device: torch.device) -> Minibatch:
@@ -97,7 +102,9 @@ class MinibatchBuilder:
             )
         self._data, self._config, self._num_layers = data, config, num_layers
         self._part, self._num_parts = part, num_parts
-        self._drawn_below = np.cumsum(draw_weights(data.ages, config.half_life_days))
+        weights = draw_weights(data.ages, config.half_life_days)
+        self._drawn_below = np.cumsum(weights)
+        self._log_counts = _log_counts(data, weights, config)
         # Pools are padded at their end.
         self._pool_sizes = (data.hard_pools >= 0).sum(axis=1)
         self._position = np.full(data.num_items, -1, np.int32)
@@ -109,6 +116,8 @@ class MinibatchBuilder:
         places = np.searchsorted(self._drawn_below, rng.random(config.batch_pairs) * self._drawn_below[-1], "right")
         drawn = data.pairs[np.minimum(places, len(data.pairs) - 1)]
         shared = rng.integers(data.num_items, size=config.shared_negatives).astype(np.int32)
+        if config.in_batch_negatives:
+            shared = np.concatenate([shared, drawn[:, 1]])  # of the whole step, so that its parts add up to it
         hard = self._hard_negatives(rng, drawn[:, 0], num_hard_negatives(step, config))
         size = config.batch_pairs // self._num_parts
         own = slice(self._part * size, (self._part + 1) * size)
@@ -128,6 +137,7 @@ class MinibatchBuilder:
             query=torch.from_numpy(np.searchsorted(rows, drawn[:, 0])),
             item=torch.from_numpy(np.searchsorted(rows, drawn[:, 1])),
             shared=torch.from_numpy(np.searchsorted(rows, shared)),
+            shared_log_counts=torch.from_numpy(self._log_counts[shared]),
             hard=torch.from_numpy(np.where(hard >= 0, np.searchsorted(rows, hard), -1)),
         )
 
@@ -139,6 +149,15 @@ class MinibatchBuilder:
         sizes = np.where(known[found] == queries, self._pool_sizes[found], 0)[:, None]
         picks = (rng.random((len(queries), num)) * sizes).astype(np.int64)
         return np.where(sizes > 0, pools[found[:, None], picks], -1).astype(np.int64)
+
+
+def _log_counts(data: TrainingData, weights: np.ndarray, config: TrainingConfig) -> np.ndarray:
+    """Logarithm of the mean number of times that a step draws each item as a shared negative, float32 [num_items]."""
+    counts = np.full(data.num_items, config.shared_negatives / data.num_items)
+    if config.in_batch_negatives:
+        share = weights / weights.sum()
+        counts += config.batch_pairs * np.bincount(data.pairs[:, 1], weights=share, minlength=data.num_items)
+    return np.log(counts).astype(np.float32)
 
 
 @njit(nogil=True, cache=True)

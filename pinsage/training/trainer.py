@@ -154,6 +154,8 @@ def batch_loss(model: torch.nn.Module, batch: Minibatch, model_config: ModelConf
     masked = accidental_positives(batch)
     if config.loss == "max_margin":
         return max_margin_loss(positive, negative, masked, hard, config.margin)
+    if config.log_q:
+        negative = negative - batch.shared_log_counts
     return softmax_loss(positive, negative, masked, hard)
 
 

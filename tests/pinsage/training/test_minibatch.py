@@ -41,7 +41,16 @@ def test_reach_is_the_plain_relabelling_and_leaves_its_scratch_clean(data: st.Da
 
 def tensors(batch: Minibatch) -> list[torch.Tensor]:
     blocks = [tensor for block in batch.blocks for tensor in block]
-    return [batch.features, *blocks, batch.log_degrees, batch.query, batch.item, batch.shared, batch.hard]
+    return [
+        batch.features,
+        *blocks,
+        batch.log_degrees,
+        batch.query,
+        batch.item,
+        batch.shared,
+        batch.hard,
+        batch.shared_log_counts,
+    ]
 
 
 def test_a_batch_is_a_function_of_seed_and_step() -> None:
@@ -160,3 +169,23 @@ def test_minibatch_forward_equals_layerwise_inference(
         )
     else:
         assert everything.shape[1] == 8
+
+
+def test_shared_negatives_weighted_by_their_draws_stand_for_the_whole_catalogue() -> None:
+    data, _ = planted_data()
+    features = data.features.copy()
+    features[:, 0] = np.arange(data.num_items)
+    data = type(data)(**{**vars(data), "features": features})
+    builder = MinibatchBuilder(data, SMALL, 1)
+    seen = np.zeros(data.num_items)
+    steps = 1500
+    for step in range(steps):
+        batch = builder.build(step)
+        assert len(batch.shared) == SMALL.shared_negatives + SMALL.batch_pairs
+        rows = batch.features[batch.shared, 0].numpy().astype(int)
+        np.add.at(seen, rows, np.exp(-batch.shared_log_counts.numpy().astype(float)))
+    # An item counts once a step on average, whether pairs end in it often or never.
+    assert abs(seen.mean() / steps - 1) < 0.01
+    assert abs(seen / steps - 1).max() < 0.4
+    uniform = SMALL.model_copy(update={"in_batch_negatives": False})
+    assert len(MinibatchBuilder(data, uniform, 1).build(0).shared) == SMALL.shared_negatives
