@@ -114,7 +114,8 @@ def measure(data: TrainingData, arguments: argparse.Namespace) -> dict[str, Any]
     """CPU seconds of whole steps, the share of heavy operations, and the roofline bound."""
     width = arguments.hidden
     model_config = ModelConfig(hidden_width=width, width=width, top_t=arguments.top_t)
-    config = TrainingConfig(batch_pairs=arguments.batch, shared_negatives=arguments.negatives)
+    # The peer's negatives are uniform.
+    config = TrainingConfig(batch_pairs=arguments.batch, shared_negatives=arguments.negatives, in_batch_negatives=False)
     torch.manual_seed(arguments.seed)
     model = PinSage(arguments.features, model_config)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)

@@ -47,7 +47,8 @@ def rows_of(table: int) -> tuple[Row, ...]:
     Raises:
         ValueError: The paper has no such table of results, or it is not one of models.
     """
-    margin = {"loss": "max_margin"}
+    uniform = {"in_batch_negatives": False, "log_q": False}
+    margin = {"loss": "max_margin", **uniform}
     plain = {**margin, "max_hard_negatives": 0}
     if table == 1:
         return (
@@ -56,7 +57,7 @@ def rows_of(table: int) -> tuple[Row, ...]:
             Row(
                 1,
                 "mean-pooling-xent",
-                {"model": {"pooling": "mean"}, "training": {"loss": "softmax", "max_hard_negatives": 0}},
+                {"model": {"pooling": "mean"}, "training": {"loss": "softmax", **uniform, "max_hard_negatives": 0}},
             ),
             Row(1, "mean-pooling-hard", {"model": {"pooling": "mean"}, "training": margin}),
             Row(1, "PinSage, max-margin", {"training": margin}),

@@ -32,7 +32,7 @@ from tasks.prepared import Prepared
 from tasks.sample_neighborhoods import open_graph
 from tasks.session import Session
 
-CODE_VERSION = 3
+CODE_VERSION = 4
 
 log = structlog.get_logger()
 
@@ -70,7 +70,11 @@ def evaluate_model(
             ranks[name] = _baselines(as_of, config, queries, positives)[name]()
         known = (queries >= 0) & (positives >= 0)
         targets = degrees[positives[known]]
-        slices = {"few_saves": few_saves_slice(targets, config.few_saves_share), "cold": cold_slice(targets)}
+        slices = {
+            "few_saves": few_saves_slice(targets, config.few_saves_share),
+            "few_saves_queries": few_saves_slice(degrees[queries[known]], config.few_saves_share),
+            "cold": cold_slice(targets),
+        }
         metrics = {
             "pool_size": graph.num_items,
             "num_queries": int(known.sum()),
@@ -128,7 +132,12 @@ def _baselines(
             walks.array("neighbors"), walks.array("importances"), queries, positives
         ),
         "pagerank": lambda: pagerank_ranks(
-            graph, queries, positives, iterations=config.pagerank_iterations, restart=config.pagerank_restart
+            graph,
+            queries,
+            positives,
+            iterations=config.pagerank_iterations,
+            restart=config.pagerank_restart,
+            threads=threads,
         ),
         "matrix_factorisation": lambda: matrix_factorisation_ranks(
             graph,

@@ -54,7 +54,7 @@ class EvaluationConfig(BaseModel, frozen=True, extra="forbid"):
         default=1 / 3,
         gt=0,
         lt=1,
-        description="Share of the queries in the slice of targets with the fewest saves as of the as-of day.",
+        description="Share of the pairs in the slices of targets and of queries with the fewest saves as of that day.",
     )
     similarity_samples: int = Field(
         default=100_000,

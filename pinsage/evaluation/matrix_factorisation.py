@@ -35,16 +35,18 @@ def matrix_factorisation_ranks(
         factors: width of the factors.
         iterations: alternations of boards and items.
         seed: seed of the first factors.
-        threads: blocks of queries scored at once; changes no result.
+        threads: rows of factors solved, and blocks of queries scored, at once; changes no result.
 
     Returns:
         float64 [n].
     """
-    vectors = item_factors(graph, factors=factors, iterations=iterations, seed=seed)
+    vectors = item_factors(graph, factors=factors, iterations=iterations, seed=seed, threads=threads)
     return rank_by_vectors(vectors, vectors, queries, positives, threads=threads)
 
 
-def item_factors(graph: BipartiteGraph, *, factors: int, iterations: int, seed: int) -> NDArray[np.float32]:
+def item_factors(
+    graph: BipartiteGraph, *, factors: int, iterations: int, seed: int, threads: int
+) -> NDArray[np.float32]:
     """Factors of the items scaled to length 1, float32 [num_items, factors]; 0 for items without saves."""
     from implicit.cpu.als import AlternatingLeastSquares
 
@@ -54,6 +56,6 @@ def item_factors(graph: BipartiteGraph, *, factors: int, iterations: int, seed: 
         shape=(graph.num_boards, graph.num_items),
     )
     with threadpool_limits(limits=1):  # the library warns against a BLAS that brings threads of its own
-        model = AlternatingLeastSquares(factors=factors, iterations=iterations, random_state=seed, num_threads=1)
+        model = AlternatingLeastSquares(factors=factors, iterations=iterations, random_state=seed, num_threads=threads)
         model.fit(saves, show_progress=False)
     return np.where(graph.item_degrees()[:, None] > 0, unit_rows(model.item_factors), np.float32(0))

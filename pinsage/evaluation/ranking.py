@@ -70,7 +70,7 @@ def rank_by_vectors(
         return mid_ranks(higher, tied)
 
     with threadpool_limits(limits=1):
-        return _in_blocks(score, queries, positives, block, threads)
+        return rank_in_blocks(score, queries, positives, block, threads)
 
 
 def rank_by_sparse_scores(
@@ -112,7 +112,7 @@ def rank_by_sparse_scores(
                 tied[pair] = num_items - 2 - np.count_nonzero(competing)
         return mid_ranks(higher, tied)
 
-    return _in_blocks(score, queries, positives, block, threads)
+    return rank_in_blocks(score, queries, positives, block, threads)
 
 
 def rank_by_item_score(scores: NDArray[np.float64], queries: Rows, positives: Rows) -> Ranks:
@@ -141,14 +141,26 @@ def known_pairs(queries: Rows, positives: Rows) -> NDArray[np.bool_]:
     return (queries >= 0) & (positives >= 0) & (queries != positives)
 
 
-def _in_blocks(
+def rank_in_blocks(
     score: Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], Ranks],
     queries: Rows,
     positives: Rows,
     block: int,
     threads: int,
 ) -> Ranks:
-    """Call ``score(distinct query rows, positions of their pairs, each pair's position)`` block by block."""
+    """Ranks of pairs by blocks of distinct queries.
+
+    Args:
+        score: gives the ranks of some pairs from (distinct query rows, positions of their pairs, and for each of these
+            pairs the position of its query among the rows).
+        queries: item row of each pair's query, -1 = unknown, [n].
+        positives: item row of each pair's positive, -1 = unknown, [n].
+        block: distinct queries scored at once.
+        threads: blocks scored at once.
+
+    Returns:
+        float64 [n].
+    """
     ranks = np.full(len(queries), np.nan)
     known = np.flatnonzero(known_pairs(queries, positives))
     rows, row_of_pair = np.unique(queries[known].astype(np.int64), return_inverse=True)

@@ -42,6 +42,12 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         "the draws are worth a quarter of all pairs.",
     )
     decay: float = Field(default=0.7, gt=0, le=1, description="Factor of the rate for every later epoch.")
+    averaging: float = Field(
+        default=0.98,
+        ge=0,
+        lt=1,
+        description="The model has the mean weights of about 1 / (1 - averaging) steps; 0 = those of the last one.",
+    )
     tune_queries: int = Field(default=2000, ge=1, le=1_000_000, description="Tuning pairs ranked after every epoch.")
     patience: int = Field(
         default=3,

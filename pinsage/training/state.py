@@ -19,7 +19,7 @@ class TrainingState:
 
     Attributes:
         step: Steps done.
-        tensors: Weights ``model.*``, Adam's moments ``adam.*`` and the best weights so far ``best.*``.
+        tensors: Weights ``model.*``, their mean ``mean.*``, Adam's moments ``adam.*``; the best mean so far ``best.*``.
         history: Curves; see `pinsage.training.trainer.train`.
     """
 
@@ -27,17 +27,19 @@ class TrainingState:
     tensors: dict[str, Tensor] = field(default_factory=dict)
     history: dict[str, Any] = field(default_factory=lambda: {"steps": [], "tune": []})
 
-    def keep(self, model: PinSage, optimizer: torch.optim.Adam) -> None:
-        """Copy weights and moments into the state."""
+    def keep(self, model: PinSage, mean: PinSage, optimizer: torch.optim.Adam) -> None:
+        """Copy weights, their mean and moments into the state."""
         self._keep_weights("model", model)
+        self._keep_weights("mean", mean)
         for name, parameter in model.named_parameters():
             moments = optimizer.state[parameter]
             for moment in MOMENTS:
                 self.tensors[f"adam.{moment}.{name}"] = moments[moment].detach().cpu().clone()
 
-    def restore(self, model: PinSage, optimizer: torch.optim.Adam) -> None:
-        """Copy weights and moments back."""
+    def restore(self, model: PinSage, mean: PinSage, optimizer: torch.optim.Adam) -> None:
+        """Copy weights, their mean and moments back."""
         model.load_state_dict(self._weights("model"))
+        mean.load_state_dict(self._weights("mean"))
         for name, parameter in model.named_parameters():
             optimizer.state[parameter] = {
                 # Adam keeps its counter on the CPU.

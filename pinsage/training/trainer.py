@@ -1,4 +1,4 @@
-"""The training loop: minibatches built ahead, curriculum, checkpoints, the best weights by the tuning pairs."""
+"""The training loop: minibatches built ahead, curriculum, checkpoints, the best mean weights by the tuning pairs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pinsage.evaluation.ranking import rank_by_vectors
 from pinsage.model.config import ModelConfig
@@ -78,8 +79,12 @@ def train(
     model = PinSage(data.features.shape[1], model_config).to(peers.device)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     state = resume or TrainingState()
+    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.averaging))  # type: ignore[no-untyped-call]
+    mean = averaged.module
+    assert isinstance(mean, PinSage), "a copy of the model"
     if state.step:
-        state.restore(model, optimizer)
+        state.restore(model, mean, optimizer)
+        averaged.n_averaged.fill_(state.step)
     averaging = peers.average_gradients_of(model)
     builder = MinibatchBuilder(data, config, model_config.num_layers, peers.rank, peers.size)
     total = config.epochs * config.epoch_steps
@@ -96,6 +101,7 @@ def train(
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        averaged.update_parameters(model)
         if not torch.isfinite(loss):
             raise FloatingPointError(
                 f"training: the loss is {loss.item()} at step {step}; lower training.learning_rate"
@@ -111,16 +117,16 @@ def train(
             state.history["steps"].append(line)
             on_progress({**line, "of": total, **throughput.so_far()})
         if state.step % config.epoch_steps == 0:
-            _tune(model, data, tune_pairs, config, state, peers)
+            _tune(mean, data, tune_pairs, config, state, peers)
             on_progress({"epoch": state.step // config.epoch_steps, **(state.history["tune"] or [{}])[-1]})
             throughput.end_epoch(state.step)
         if state.step % config.checkpoint_steps == 0:
-            state.keep(model, optimizer)
+            state.keep(model, mean, optimizer)
             on_checkpoint(state)
         if state.step % config.epoch_steps == 0 and state.epochs_without_gain() >= config.patience:
             break
-    state.restore_best(model)
-    return Trained(model.cpu().eval(), state.history, throughput.measurements())
+    state.restore_best(mean)
+    return Trained(mean.cpu().eval(), state.history, throughput.measurements())
 
 
 def embed_all(model: PinSage, data: TrainingData, device: torch.device | None = None) -> np.ndarray:

@@ -44,7 +44,7 @@ def test_matrix_factorisation_finds_communities_with_any_number_of_threads() -> 
     for array in filter(lambda each: each is not None, vars(graph).values()):
         array.flags.writeable = False  # as they come from the store
     saved = np.flatnonzero(graph.item_degrees())
-    factors = item_factors(graph, factors=16, iterations=8, seed=3)
+    factors = item_factors(graph, factors=16, iterations=8, seed=3, threads=2)
     assert not factors[graph.item_degrees() == 0].any()
     cosines = factors[saved] @ factors[saved].T
     same = saved[:, None] % 8 == saved % 8

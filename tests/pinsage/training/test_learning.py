@@ -64,13 +64,13 @@ def test_the_best_epoch_is_kept_and_without_tuning_pairs_the_last() -> None:
     states: list[TrainingState] = []
     model, history, _ = train(data, tune, MODEL, wild, on_checkpoint=lambda state: states.append(copy.deepcopy(state)))
     best = int(np.argmax([entry["hit_rate"] for entry in history["tune"]]))
-    assert torch.equal(model.head_output.weight, states[best].tensors["model.head_output.weight"])
+    assert torch.equal(model.head_output.weight, states[best].tensors["mean.head_output.weight"])
     states.clear()
     model, history, _ = train(
         data, tune[:0], MODEL, wild, on_checkpoint=lambda state: states.append(copy.deepcopy(state))
     )
     assert history["tune"] == []
-    assert torch.equal(model.head_output.weight, states[-1].tensors["model.head_output.weight"])
+    assert torch.equal(model.head_output.weight, states[-1].tensors["mean.head_output.weight"])
 
 
 def test_no_pairs_and_features_that_are_not_finite_are_refused() -> None:
@@ -109,6 +109,24 @@ def test_a_training_ends_when_the_tuning_pairs_gain_no_more() -> None:
     again, resumed_history, _ = train(data, tune, MODEL, wild, resume=kept[-1])
     assert resumed_history == history, "nothing is left to do"
     assert torch.equal(again.head_output.weight, model.head_output.weight)
+
+
+def test_the_model_has_the_mean_of_its_last_weights() -> None:
+    data, _ = planted_data()
+    none = np.zeros((0, 2), np.int32)
+    every: list[torch.Tensor] = []
+
+    def keep(state: TrainingState) -> None:
+        every.append(state.tensors["model.head_output.weight"].clone())
+
+    config = SMALL.model_copy(update={"averaging": 0.75, "checkpoint_steps": 1, "epochs": 1})
+    model = train(data, none, MODEL, config, on_checkpoint=keep).model
+    mean = every[0]
+    for weights in every[1:]:
+        mean = 0.75 * mean + 0.25 * weights
+    assert torch.allclose(model.head_output.weight, mean, atol=1e-6)
+    last = train(data, none, MODEL, config.model_copy(update={"averaging": 0.0})).model
+    assert torch.equal(last.head_output.weight, every[-1])
 
 
 def test_overlap_changes_no_weight_and_is_measured() -> None:
