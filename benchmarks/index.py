@@ -28,7 +28,7 @@ from pinsage.index.tuning import build_tuned_shard, tune_index
 
 PROJECT = Path(__file__).parents[1]
 PEERS = PROJECT / ".bench-peers" / "bin" / "python"
-ANNOY_EFFORTS = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000]
+ANNOY_EFFORTS = [round(1_000 * 1.1**step) for step in range(45)]  # as near as our own tuning comes
 
 
 def main() -> None:

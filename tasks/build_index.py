@@ -24,7 +24,7 @@ from tasks.dask_cluster import map_chunks
 from tasks.intermediate import INDEX_SHARDS
 from tasks.session import Session
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 
 log = structlog.get_logger()
 

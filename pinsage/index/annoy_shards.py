@@ -152,17 +152,16 @@ class ShardedIndex:
         Returns:
             Item rows int64 [<= k] and scores float32 [<= k], best first, equal scores by item row.
         """
-        excluded = np.unique(np.asarray(exclude if exclude is not None else [], dtype=np.int64))
+        excluded = np.unique(np.asarray([] if exclude is None else exclude, dtype=np.int64))
         wanted = OVERFETCH * (k + len(excluded))
         vector = self.geometry.tree_queries(query)[0].tolist()
         effort = max(search_k if search_k is not None else self.search_k, wanted)
         found = [
-            shard.item_rows[shard.trees.get_nns_by_vector(vector, wanted, search_k=effort)].astype(np.int64)
-            for shard in self.shards
+            shard.item_rows[shard.trees.get_nns_by_vector(vector, wanted, search_k=effort)] for shard in self.shards
         ]
-        rows = np.concatenate([np.empty(0, dtype=np.int64), *found])
-        rows = np.union1d(rows, self.head_rows)
-        rows = rows[~np.isin(rows, excluded)]
+        rows = np.unique(np.concatenate([self.head_rows, *found])).astype(np.int64)
+        if len(excluded):
+            rows = rows[~np.isin(rows, excluded)]
         scores = self.geometry.scores(np.atleast_2d(query), self.embeddings[rows])[0]
-        order = np.lexsort((rows, -scores))[:k]
+        order = np.argsort(-scores, kind="stable")[:k]  # rows ascend
         return rows[order], scores[order]

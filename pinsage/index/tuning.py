@@ -1,4 +1,9 @@
-"""Trees and search effort by measurement: the smallest that reach the target recall against exact search."""
+"""Trees and search effort by measurement: the smallest that reach the target recall against exact search.
+
+A shard starts with few trees, because trees cost time to build and memory for as long as they serve; they are doubled
+only where no allowed search effort reaches the target. The effort is doubled until it reaches it, and then bisected
+between the last miss and the first hit, because every query of the index pays for it.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +19,9 @@ from pinsage.index.annoy_shards import ShardedIndex, build_shard_file, open_shar
 from pinsage.index.config import IndexConfig
 from pinsage.index.exact import exact_top_k, recall_at_k
 from pinsage.index.geometry import Geometry
+
+# The effort is bisected until it is at most this many times one that misses the target.
+NEAR_ENOUGH = 1.1
 
 
 class RecallTargetMissedError(RuntimeError):
@@ -94,22 +102,37 @@ def search_efforts(k: int, max_search_k: int) -> list[int]:
     return efforts
 
 
-def choose_search_k(
-    index: ShardedIndex, sample: Sample, config: IndexConfig, curve: Curve, about: dict[str, Any]
-) -> int | None:
-    """The smallest effort whose recall is above the target with 95% confidence; None when none is.
+def least_effort(reaches: Callable[[int], bool], efforts: list[int]) -> int | None:
+    """The first of ``efforts`` (ascending) that reaches, or one between it and the one before that does; else None.
 
-    Every point measured is appended to ``curve`` with the values of ``about``.
+    Bisected by ratio, so that what is returned is at most `NEAR_ENOUGH` times an effort that was tried and missed.
     """
-    for search_k in search_efforts(config.recall_k, config.max_search_k):
-        recalls, seconds = measure(index, sample, search_k)
-        low = lower_bound(recalls)
-        mean = float(recalls.mean()) if len(recalls) else None
-        curve.points.append({**about, "search_k": search_k, "recall": mean, "recall_low": low})
-        curve.seconds.append(seconds)
-        if low >= config.recall_target:
-            return search_k
-    return None
+    missed = None
+    for effort in efforts:
+        if reaches(effort):
+            break
+        missed = effort
+    else:
+        return None
+    while missed is not None and effort > NEAR_ENOUGH * missed:
+        middle = round((missed * effort) ** 0.5)
+        if reaches(middle):
+            effort = middle
+        else:
+            missed = middle
+    return effort
+
+
+def reaches_target(
+    index: ShardedIndex, sample: Sample, search_k: int, config: IndexConfig, curve: Curve, about: dict[str, Any]
+) -> bool:
+    """Whether an effort's recall is above the target with 95% confidence; the point goes to ``curve``."""
+    recalls, seconds = measure(index, sample, search_k)
+    low = lower_bound(recalls)
+    mean = float(recalls.mean()) if len(recalls) else None
+    curve.points.append({**about, "search_k": search_k, "recall": mean, "recall_low": low})
+    curve.seconds.append(seconds)
+    return low >= config.recall_target
 
 
 def build_tuned_shard(
@@ -150,9 +173,12 @@ def build_tuned_shard(
             (open_shard(path, item_rows, embeddings, geometry),), embeddings, geometry, config.recall_k, head
         )
         about = {"shard": shard, "num_trees": num_trees, "size_bytes": path.stat().st_size}
-        search_k = choose_search_k(opened, sample, config, curve, about)
+        enough = any(
+            reaches_target(opened, sample, search_k, config, curve, about)
+            for search_k in search_efforts(config.recall_k, config.max_search_k)
+        )
         on_progress(curve.points[-1])
-        if search_k is not None:
+        if enough:
             return path, num_trees, curve
         if num_trees >= config.max_trees:
             raise RecallTargetMissedError(_missed(f"shard {shard}", curve, config))
@@ -161,7 +187,9 @@ def build_tuned_shard(
 
 
 def tune_index(index: ShardedIndex, item_rows: np.ndarray, config: IndexConfig) -> tuple[int, dict[str, Any], Curve]:
-    """Search effort of all shards together, and the recall on queries that nothing was tuned on.
+    """Search effort of all shards together, and the recall on queries that it was not tuned on.
+
+    Those queries have one say: an effort at which they stay below the target is not chosen.
 
     Returns:
         search_k; ``{"k", "recall", "recall_low", "num_queries"}`` (recall None when there is nothing to compare); the
@@ -170,18 +198,27 @@ def tune_index(index: ShardedIndex, item_rows: np.ndarray, config: IndexConfig) 
     Raises:
         RecallTargetMissedError: no allowed effort reaches the target.
     """
-    tune, report = sample_queries(item_rows, config.num_queries, (config.seed, len(index.shards), 1))
+    tune, held_out = (
+        exact_sample(index.embeddings, item_rows, queries, config.recall_k, index.geometry)
+        for queries in sample_queries(item_rows, config.num_queries, (config.seed, len(index.shards), 1))
+    )
     curve = Curve()
-    sample = exact_sample(index.embeddings, item_rows, tune, config.recall_k, index.geometry)
-    search_k = choose_search_k(index, sample, config, curve, {"num_shards": len(index.shards)})
+    confirmed: dict[int, np.ndarray] = {}
+
+    def reaches(search_k: int) -> bool:
+        if not reaches_target(index, tune, search_k, config, curve, {"num_shards": len(index.shards)}):
+            return False
+        confirmed[search_k], _ = measure(index, held_out, search_k)
+        return len(held_out.query_rows) == 0 or float(confirmed[search_k].mean()) >= config.recall_target
+
+    search_k = least_effort(reaches, search_efforts(config.recall_k, config.max_search_k))
     if search_k is None:
         raise RecallTargetMissedError(_missed("all shards together", curve, config))
-    sample = exact_sample(index.embeddings, item_rows, report, config.recall_k, index.geometry)
-    recalls, _ = measure(index, sample, search_k)
+    recalls = confirmed[search_k]
     return (
         search_k,
         {
-            "k": sample.scores.shape[1],
+            "k": held_out.scores.shape[1],
             "recall": float(recalls.mean()) if len(recalls) else None,
             "recall_low": lower_bound(recalls) if len(recalls) else None,
             "num_queries": len(recalls),

@@ -198,7 +198,8 @@ def one_torch_thread() -> Iterator[None]:
 
 def _block(rows: np.ndarray) -> Tensor:
     """Rows as a float32 tensor of BLOCK_ROWS rows, filled up with zeros."""
-    filled = torch.zeros((BLOCK_ROWS, *rows.shape[1:]), dtype=torch.float32)
+    filled = torch.empty((BLOCK_ROWS, *rows.shape[1:]), dtype=torch.float32)
+    filled[len(rows) :] = 0
     if rows.dtype == np.uint16:
         filled[: len(rows)] = torch.from_numpy(np.array(rows)).view(torch.bfloat16)
     else:

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
-STORE_FORMAT = 1
+# 2: the SHA-256 of an array's file is that of its header and of its blocks' digests.
+STORE_FORMAT = 2
 BLOCK_ROWS = 4096
 _READ_BYTES = 1 << 20
 
@@ -57,9 +58,27 @@ def block_digests(array: np.ndarray) -> list[str]:
     """SHA-256 of every ``BLOCK_ROWS`` rows of an array (its first axis), in hex; the last block may be shorter."""
     rows = np.ascontiguousarray(array)
     return [
-        hashlib.sha256(rows[start : start + BLOCK_ROWS].tobytes()).hexdigest()
+        hashlib.sha256(rows[start : start + BLOCK_ROWS].reshape(-1).view(np.uint8).data).hexdigest()
         for start in range(0, len(rows), BLOCK_ROWS)
     ]
+
+
+def array_digest(header: bytes, blocks: Iterable[str]) -> str:
+    """SHA-256 of an array's header and of its blocks' digests, in hex: no byte of the array is hashed twice."""
+    digest = hashlib.sha256(header)
+    for block in blocks:
+        digest.update(bytes.fromhex(block))
+    return digest.hexdigest()
+
+
+def array_file_digest(path: Path, num_rows: int, row_bytes: int) -> str:
+    """The `array_digest` of a file that ends with ``num_rows`` rows of ``row_bytes`` bytes each."""
+    with path.open("rb") as file:
+        header = file.read(max(path.stat().st_size - num_rows * row_bytes, 0))
+        blocks = []
+        while piece := file.read(BLOCK_ROWS * row_bytes):
+            blocks.append(hashlib.sha256(piece).hexdigest())
+    return array_digest(header, blocks)
 
 
 def whole_blocks(pieces: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

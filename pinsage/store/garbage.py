@@ -20,6 +20,7 @@ from pinsage.store.objects import STAGED_PREFIX, ObjectInfo
 from pinsage.store.references import FOLDER as REFERENCES
 from pinsage.store.references import parse_reference
 from pinsage.store.store import PROBES, SCRATCH, Store
+from pinsage.store.verification import MARKS
 
 # References of a log, the newest ones, whose versions are kept.
 KEPT_HISTORY = 5
@@ -74,7 +75,7 @@ def plan_garbage(
 
 
 def collect_garbage(store: Store, plan: GarbagePlan, *, grace_seconds: float = 86_400.0) -> None:
-    """Delete what ``plan`` lists, commits first, and what attempts long dead left: temporary files, probes."""
+    """Delete what ``plan`` lists, commits first, and what attempts long dead left: temporary files, probes, marks."""
     for key in plan.keys:
         failpoint("garbage.before_delete")
         store.objects.delete(key)
@@ -90,6 +91,9 @@ def collect_garbage(store: Store, plan: GarbagePlan, *, grace_seconds: float = 8
                     path.unlink()
             except FileNotFoundError:  # its attempt ended just now
                 continue
+    for mark in list((store.cache / MARKS).glob("*/*")):
+        if mark.stat().st_mtime < limit:
+            mark.unlink(missing_ok=True)
     for folder in list((store.cache / SCRATCH).glob("*")):
         if folder.stat().st_mtime < limit:  # nothing was added since
             shutil.rmtree(folder, ignore_errors=True)

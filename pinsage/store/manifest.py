@@ -6,11 +6,14 @@ A manifest is written once, last, under its fingerprint; writing it is the commi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
+from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pinsage.store.digests import STORE_FORMAT, digest_of
+from pinsage.store.digests import STORE_FORMAT, array_file_digest, digest_of, file_digest
 from pinsage.store.errors import InvalidNameError
 from pinsage.store.names import check_name
 
@@ -22,6 +25,7 @@ class FileEntry(BaseModel):
 
     ``start`` (inclusive) and ``stop`` (exclusive) are the rows that an array chunk holds. ``blocks`` are the digests
     that the content digest is made of: one per block of rows for arrays, the file's own for everything else.
+    ``sha256`` is that of the file's bytes; of an array, of its header and its blocks (`digests.array_digest`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,6 +46,12 @@ class FileEntry(BaseModel):
     def chunk(self) -> str:
         """The chunk's name: the array's name with its rows, or the plain name."""
         return chunk_name(self.name, range(self.start, self.stop)) if self.kind == "array" else self.name
+
+    def digest_of_file(self, path: Path) -> str:
+        """What ``sha256`` must be if ``path``, a file of the right size, is this chunk."""
+        if self.kind != "array":
+            return file_digest(path)
+        return array_file_digest(path, self.rows, np.dtype(self.dtype).itemsize * prod(self.row_shape))
 
     def check_place(self, data_folder: str) -> None:
         """Refuse a document that names a file outside its own version: it was not written by us.

@@ -18,35 +18,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pinsage.store.digests import digest_of, file_digest
+from pinsage.store.digests import digest_of
 from pinsage.store.errors import DamagedVersionError, storage_errors_named
 from pinsage.store.manifest import FileEntry, Input, Manifest
 from pinsage.store.objects import STAGED_PREFIX
+from pinsage.store.verification import digest_is_known, verified_digest
 
 if TYPE_CHECKING:
     from pinsage.store.objects import Objects
-
-# Files verified by this process: (path, inode, size, mtime) -> sha256. Committed files are immutable, so a changed
-# file has another inode or another time.
-_verified: dict[tuple[str, int, int, int], str] = {}
-
-
-def verified_digest(path: Path) -> str:
-    """SHA-256 of a local file; computed once per process for an unchanged file."""
-    key = _identity(path)
-    if key not in _verified:
-        _verified[key] = file_digest(path)
-    return _verified[key]
-
-
-def digest_is_known(path: Path, sha256: str) -> None:
-    """Spare a file that this process has just written and hashed from being hashed again."""
-    _verified[_identity(path)] = sha256
-
-
-def _identity(path: Path) -> tuple[str, int, int, int]:
-    stat = path.stat()
-    return str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 class Version:
@@ -180,27 +159,28 @@ class Version:
         path = self.objects.local_path(entry.key)
         if path is None:
             path = self._downloaded(entry)
-        check_file(path, entry, self.uri)
+        check_file(path, entry, self.uri, self._cache)
         return path
 
     def _downloaded(self, entry: FileEntry) -> Path:
         target = self._cache / "files" / entry.sha256[:2] / f"{entry.sha256}{Path(entry.key).suffix}"
-        if target.exists() and verified_digest(target) == entry.sha256:
+        if target.exists() and verified_digest(target, self._cache, entry.digest_of_file) == entry.sha256:
             return target
         with self._staged(target) as staged:
             try:
                 self.objects.download(entry.key, staged)
             except FileNotFoundError:
                 raise DamagedVersionError(_damage(entry, self.uri, "no such object")) from None
-            check_file(staged, entry, self.uri)
+            check_file(staged, entry, self.uri, self._cache)
             staged.replace(target)
+            digest_is_known(target, entry.sha256, self._cache)
         return target
 
     def _assembled(self, parts: list[FileEntry]) -> Path:
         key = digest_of([part.sha256 for part in parts])
         target = self._cache / "arrays" / key[:2] / f"{key}.npy"
         seal = target.with_suffix(".sha256")
-        if target.exists() and seal.exists() and verified_digest(target) == seal.read_text():
+        if target.exists() and seal.exists() and verified_digest(target, self._cache) == seal.read_text():
             return target
         with self._staged(target) as staged:
             shape = (sum(part.rows for part in parts), *parts[0].row_shape)
@@ -214,7 +194,7 @@ class Version:
             del whole
             staged.replace(target)
         with self._staged(seal) as staged:
-            staged.write_text(verified_digest(target))
+            staged.write_text(verified_digest(target, self._cache))
             staged.replace(seal)
         return target
 
@@ -268,7 +248,7 @@ def find_version(objects: Objects, cache: Path, dataset: str, partition: str, fi
     return Version(objects, parse_manifest(data, f"{dataset}/{partition}/{fingerprint}"), cache)
 
 
-def check_file(path: Path, entry: FileEntry, uri: str) -> None:
+def check_file(path: Path, entry: FileEntry, uri: str, cache: Path) -> None:
     """Compare a local file's size and SHA-256 with its manifest entry.
 
     Raises:
@@ -280,7 +260,7 @@ def check_file(path: Path, entry: FileEntry, uri: str) -> None:
         raise DamagedVersionError(_damage(entry, uri, "no such file")) from None
     if size != entry.size:
         raise DamagedVersionError(_damage(entry, uri, f"{size} bytes, expected {entry.size}"))
-    if verified_digest(path) != entry.sha256:
+    if verified_digest(path, cache, entry.digest_of_file) != entry.sha256:
         raise DamagedVersionError(_damage(entry, uri, f"another sha256 than {entry.sha256[:12]}..."))
 
 

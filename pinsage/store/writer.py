@@ -16,7 +16,6 @@ Each step needs only that *put if absent* is atomic and durable and that a store
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import resource
@@ -33,12 +32,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pinsage.store.digests import BLOCK_ROWS, block_digests, canonical_json, file_digest, plain, whole_blocks
+from pinsage.store.digests import (
+    BLOCK_ROWS,
+    array_digest,
+    block_digests,
+    canonical_json,
+    file_digest,
+    plain,
+    whole_blocks,
+)
 from pinsage.store.errors import DamagedVersionError, IncompleteVersionError, NondeterminismError, storage_errors_named
 from pinsage.store.failpoints import failpoint
 from pinsage.store.manifest import FileEntry, FileKind, Manifest, chunk_name, content_digest_of
 from pinsage.store.names import check_name
-from pinsage.store.version import Version, check_file, digest_is_known, find_version, parse_manifest
+from pinsage.store.verification import digest_is_known
+from pinsage.store.version import Version, check_file, find_version, parse_manifest
 from pinsage.store.write_spec import WriteSpec
 
 if TYPE_CHECKING:
@@ -154,7 +162,7 @@ class Writer:
     def _check(self, entry: FileEntry) -> None:
         path = self._objects.local_path(entry.key)
         if path is not None:
-            check_file(path, entry, self.uri)
+            check_file(path, entry, self.uri, self._cache)
         elif self._objects.size(entry.key) != entry.size:
             raise DamagedVersionError(f"{self.uri}: object {entry.key} has another size than its record")
 
@@ -278,7 +286,7 @@ class Writer:
         self._objects.put_path(entry.key, staged)
         path = self._objects.local_path(entry.key)
         if path is not None:
-            digest_is_known(path, entry.sha256)
+            digest_is_known(path, entry.sha256, self._cache)
         failpoint("chunk.after_data")
         record = canonical_json(entry)
         stored = self._objects.put_if_absent(self._record_key(chunk), record)
@@ -360,23 +368,23 @@ def _write_npy(
     """What `np.save` writes, piece by piece; that one loses the system's error number when the disk is full.
 
     Returns:
-        SHA-256 of the file, and those of its blocks of rows.
+        SHA-256 as a `FileEntry` holds it, and those of the blocks of rows.
     """
     header = io.BytesIO()
     form = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(header, form)
-    whole, blocks, num_rows = hashlib.sha256(header.getvalue()), [], 0
+    blocks: list[str] = []
+    num_rows = 0
     with path.open("wb") as file:
         file.write(header.getvalue())
         for piece in whole_blocks(pieces):
-            raw = np.ascontiguousarray(piece).reshape(-1).view(np.uint8).data
-            whole.update(raw)
-            file.write(raw)
+            piece = np.ascontiguousarray(piece)
+            file.write(piece.reshape(-1).view(np.uint8).data)
             blocks.extend(block_digests(piece))
             num_rows += len(piece)
     if num_rows != shape[0]:
         raise ValueError(f"{path.name}: the pieces have {num_rows} rows in all, expected {shape[0]}")
-    return whole.hexdigest(), blocks
+    return array_digest(header.getvalue(), blocks), blocks
 
 
 def _write_parquet(path: Path, table: pa.Table | Iterable[pa.RecordBatch], schema: pa.Schema | None) -> int:
