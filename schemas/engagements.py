@@ -19,6 +19,7 @@ REASONS = {
     "wrong_time": "engaged_at is null or outside the partition's day",
     "unknown_item": "no items partition up to the day holds one of the items",
 }
+OPTIONAL = pa.schema([])
 
 
 def schema(id_type: pa.DataType, board_id_type: pa.DataType) -> pa.Schema:

@@ -19,6 +19,7 @@ REASONS = {
     "infinite_number": "a numeric column is infinite",
     "duplicate": "repeats the item_id of an earlier row",
 }
+OPTIONAL = pa.schema([])
 
 
 def schema(id_type: pa.DataType, board_id_type: pa.DataType) -> pa.Schema:

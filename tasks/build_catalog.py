@@ -52,6 +52,8 @@ def build_catalog(session: Session, day: str) -> Version:
             first_day=delivered["saves"][0],
             last_day=delivered["saves"][-1],
         )
+        if any(version.facts.get("weighted") for version in versions["saves"]):
+            out.facts.update(weighted=True)
     log.info("build_catalog", version=out.version.uri, partitions=len(flat))
     return out.version
 

@@ -17,7 +17,6 @@ import structlog
 
 from pinsage.graph.config import GraphConfig
 from pinsage.graph.edge_keys import MAX_ROWS
-from pinsage.graph.recency import recency_weights
 from pinsage.store import Version, Writer
 from pinsage.store.errors import DamagedVersionError
 from pinsage.store.writer import ROW_GROUP_ROWS
@@ -104,7 +103,12 @@ def _rebuild(session: Session, catalog: Version, out: Writer) -> None:
         chunks_of(session.store, listed[table], table, resources.saves_per_chunk) for table in ("items", "saves")
     )
     work = Work(
-        session.store.root, spill_of(session, out).folder, session.config.graph, len(item_chunks), len(save_chunks)
+        session.store.root,
+        spill_of(session, out).folder,
+        session.config.graph,
+        len(item_chunks),
+        len(save_chunks),
+        is_weighted=bool(catalog.facts.get("weighted")),
     )
     with chunk_map(resources, max(len(item_chunks), len(save_chunks))) as run:
         made = rebuild(work, item_chunks, save_chunks, resources.saves_per_chunk, run)
@@ -124,8 +128,8 @@ def write_graph(out: Writer, made: Rebuilt | Extended, catalog: Version, config:
         out.write_table(f"{side}_ids", batches, schema)
         out.write_array(f"{side}_offsets", np.concatenate([[0], np.cumsum(degrees[side])]).astype(offset_type))
         out.write_pieces(f"{side}_{other}s", made.others(side), num_rows=num_edges, dtype=np.dtype(np.int32))
-        if isinstance(made, Rebuilt) and config.recency_half_life_days:
-            weights = (recency_weights(ages[places], config.recency_half_life_days) for places in made.days(side))
+        if config.recency_half_life_days or catalog.facts.get("weighted"):
+            weights = made.weights(side, ages)
             out.write_pieces(f"{side}_edge_weights", weights, num_rows=num_edges, dtype=np.dtype(np.float32))
 
     with ThreadPoolExecutor(len(SIDES)) as pool:  # hashing and copying release the interpreter

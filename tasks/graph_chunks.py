@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from pinsage.graph import edge_keys
 from pinsage.graph.config import GraphConfig
 from pinsage.graph.distinct_ids import distinct_ids, int_or_large_string, positions
+from pinsage.graph.edge_keys import Edges
 from pinsage.graph.pruning import boards_in_range, count_by_class, degrees_limited
 from pinsage.graph.row_layout import RowLayout, rank_by_day
 from pinsage.store import Store
@@ -78,13 +79,17 @@ class Part:
 
 @dataclass(frozen=True)
 class Work:
-    """What every worker needs to know: the store, the spill's folder, the settings and the numbers of chunks."""
+    """What every worker needs to know: the store, the spill's folder, the settings, the numbers of chunks.
+
+    ``is_weighted`` says that saves have weights.
+    """
 
     root: str
     folder: Path
     config: GraphConfig
     num_item_chunks: int
     num_save_chunks: int
+    is_weighted: bool
 
     @property
     def spill(self) -> Spill:
@@ -92,7 +97,7 @@ class Work:
         return Spill(self.folder)
 
     @property
-    def is_weighted(self) -> bool:
+    def keeps_days(self) -> bool:
         """Whether the days of the edges are kept."""
         return self.config.recency_half_life_days > 0
 
@@ -131,8 +136,10 @@ def read_saves(chunk: Chunk, work: Work) -> None:
     name = f"saves-{chunk.number}"
     if work.spill.has(name):
         return
-    table, days = read_chunk(Store.open(work.root), chunk, ["item_id", "board_id", "split"])
-    codes: dict[str, np.ndarray] = {"days": days} if work.is_weighted else {}
+    table, days = read_chunk(Store.open(work.root), chunk, save_columns(work.is_weighted))
+    codes: dict[str, np.ndarray] = {"days": days} if work.keeps_days else {}
+    if work.is_weighted:
+        codes["weights"] = table.column("weight").to_numpy()
     for side in SIDES:
         found = distinct_ids(int_or_large_string(table.column(f"{side}_id")), days)
         work.spill.write(f"{side}-ids-{chunk.number}", {"ids": found.ids, "days": found.days})
@@ -140,9 +147,24 @@ def read_saves(chunk: Chunk, work: Work) -> None:
     work.spill.write(name, codes, {"num_saves": len(days)})
 
 
+def save_columns(is_weighted: bool) -> list[str]:
+    """The columns of the saves that edges are made of."""
+    return ["item_id", "board_id", "split", *(["weight"] if is_weighted else [])]
+
+
 def read_chunk(store: Store, chunk: Chunk, columns: Sequence[str]) -> tuple[pa.Table, np.ndarray]:
-    """The rows of a chunk and the place of each one's day, int32; untimed saves: those of the split ``train``."""
-    tables = [store.version(each.uri).table(each.table, columns, each.rows) for each in chunk.slices]
+    """The rows of a chunk and the place of each one's day, int32.
+
+    Untimed saves are those of the split ``train``. A partition without weights has saves of weight 1.
+    """
+    tables = []
+    for each in chunk.slices:
+        version = store.version(each.uri)
+        there = [name for name in columns if name != "weight" or version.facts.get("weighted")]
+        rows = version.table(each.table, there, each.rows)
+        if len(there) < len(columns):
+            rows = rows.append_column("weight", pa.array(np.ones(len(rows), np.float32)))
+        tables.append(rows)
     table = pa.concat_tables(tables)
     days = np.repeat(np.array([each.day for each in chunk.slices], np.int32), [len(each) for each in tables])
     if "split" in columns:
@@ -216,8 +238,13 @@ def find_edges(number: int, layouts: dict[str, RowLayout], lengths: dict[str, np
         ]
         rows[side] = np.concatenate(row_of_code)[spill.column(f"saves-{number}", side).to_numpy()]
     first, second = SIDES if work.sorts[0][0] == "item" else SIDES[::-1]
-    days = spill.column(f"saves-{number}", "days").to_numpy() if work.is_weighted else None
-    _write_run(spill, name, *edge_keys.merge(edge_keys.pack(rows[first], rows[second]), days))
+    edges = Edges(
+        edge_keys.pack(rows[first], rows[second]),
+        spill.column(f"saves-{number}", "days").to_numpy() if work.keeps_days else None,
+        spill.column(f"saves-{number}", "weights").to_numpy() if work.is_weighted else None,
+    )
+    # Weights are summed in the order of the saves, which is known only when the edges of all chunks are together.
+    spill.write(name, _columns_of(edge_keys.ordered(edges) if work.is_weighted else edge_keys.merge(edges)))
 
 
 def sort_part(part: Part, step: int, runs: list[str], work: Work) -> None:
@@ -225,28 +252,28 @@ def sort_part(part: Part, step: int, runs: list[str], work: Work) -> None:
     spill, name = work.spill, f"sorted-{step}-{part.number}"
     if spill.has(name):
         return
-    keys = _joined(spill, runs, "keys", part.bounds).to_numpy()
-    days = _joined(spill, runs, "days", part.bounds).to_numpy() if work.is_weighted else None
-    keys, days = edge_keys.merge(keys, days)
+    edges = edge_keys.merge(
+        Edges(
+            _joined(spill, runs, "keys", part.bounds).to_numpy(),
+            _joined(spill, runs, "days", part.bounds).to_numpy() if work.keeps_days else None,
+            _joined(spill, runs, "weights", part.bounds).to_numpy() if work.is_weighted else None,
+        )
+    )
     rule, facts = work.sorts[step][1], {}
     if rule:
-        stays = (boards_in_range if rule == "board_sizes" else degrees_limited)(keys, work.config)
-        facts["classes"] = count_by_class(keys, stays)
-        keys, days = keys[stays], days if days is None else days[stays]
-    first_row, degrees = edge_keys.degrees(keys)
-    columns = {"others": edge_keys.low(keys), "degrees": degrees}
-    if days is not None:
-        columns["other_days"] = days
+        stays = (boards_in_range if rule == "board_sizes" else degrees_limited)(edges.keys, work.config)
+        facts["classes"] = count_by_class(edges.keys, stays)
+        edges = edges.taken(stays)
+    first_row, degrees = edge_keys.degrees(edges.keys)
+    of_csr = {f"other_{column}": array for column, array in _columns_of(edges).items() if column != "keys"}
+    columns = {"others": edge_keys.low(edges.keys), "degrees": degrees, **of_csr}
     if step + 1 < len(work.sorts):
-        swapped, days = edge_keys.merge(edge_keys.swap(keys), days)
-        columns["keys"] = swapped
-        if days is not None:
-            columns["days"] = days
+        columns |= _columns_of(edge_keys.ordered(edges._replace(keys=edge_keys.swap(edges.keys))))
     spill.write(name, columns, {"first_row": first_row, **facts})
 
 
-def _write_run(spill: Spill, name: str, keys: np.ndarray, days: np.ndarray | None) -> None:
-    spill.write(name, {"keys": keys} if days is None else {"keys": keys, "days": days})
+def _columns_of(edges: Edges) -> dict[str, np.ndarray]:
+    return {name: column for name, column in edges._asdict().items() if column is not None}
 
 
 def _joined(spill: Spill, runs: Sequence[str], column: str, bounds: Sequence[tuple[int, int]]) -> pa.Array:

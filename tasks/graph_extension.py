@@ -16,10 +16,11 @@ import pyarrow.compute as pc
 
 from pinsage.graph import edge_keys
 from pinsage.graph.distinct_ids import distinct_ids, int_or_large_string
-from pinsage.graph.extension import insertion_points, with_inserted
+from pinsage.graph.edge_keys import Edges
+from pinsage.graph.extension import find_edges, with_inserted
 from pinsage.store import Store, Version
 from pinsage.store.errors import UnknownVersionError
-from tasks.graph_chunks import SIDES, Chunk, chunks_of, read_chunk, unknown_items
+from tasks.graph_chunks import SIDES, Chunk, chunks_of, read_chunk, save_columns, unknown_items
 
 SEARCHED_DAYS = 7  # a correction of a few days ago leaves the graph before it of use; one of a year ago leaves none
 
@@ -52,9 +53,12 @@ def find_earlier(
             if (graph.manifest.config, graph.manifest.code_version) != (dict(settings), code_version):
                 continue
             try:
-                before = store.input_of(graph, "catalog").json("partitions")
+                earlier = store.input_of(graph, "catalog")
             except UnknownVersionError:
                 continue
+            before = earlier.json("partitions")
+            if earlier.facts.get("weighted") != catalog.facts.get("weighted"):
+                continue  # without weights it is not known how often an edge was saved
             if any(before[table] != listed[table][: len(before[table])] for table in ("items", "saves")):
                 continue
             items, saves = (
@@ -67,12 +71,22 @@ def find_earlier(
 
 @dataclass(frozen=True)
 class Extended:
-    """The graph, still in pieces; the same attributes and methods as `Rebuilt`."""
+    """The graph, still in pieces; the same attributes and methods as `Rebuilt`.
+
+    Attributes:
+        graph: The earlier graph.
+        num_saves: Of both.
+        new_ids: Of each side.
+        new: The edges that are added, by item and board.
+        saved_again: With weights, the saves of edges that the graph has, in their order.
+        pruned: Nothing.
+    """
 
     graph: Version
     num_saves: int
     new_ids: dict[str, pa.Array]
-    rows: dict[str, np.ndarray]
+    new: Edges
+    saved_again: Edges
     pruned: dict[str, dict[str, list[int]]]
 
     def ids(self, side: str) -> Iterator[pa.Array]:
@@ -83,17 +97,39 @@ class Extended:
     def degrees(self, side: str) -> np.ndarray:
         """Edges of every row, int64."""
         before = np.diff(self.graph.array(f"{side}_offsets"))
-        added = np.bincount(self.rows[side], minlength=len(before) + len(self.new_ids[side]))
+        rows = edge_keys.high(seen_from(side, self.new).keys)
+        added = np.bincount(rows, minlength=len(before) + len(self.new_ids[side]))
         added[: len(before)] += before
         return added
 
     def others(self, side: str) -> Iterator[np.ndarray]:
         """The rows of the other side in CSR order, int32."""
+        new = seen_from(side, self.new)
+        points, _ = find_edges(*self._csr(side), edge_keys.high(new.keys), edge_keys.low(new.keys))
+        return with_inserted(self._csr(side)[1], points, edge_keys.low(new.keys))
+
+    def weights(self, side: str, ages: np.ndarray) -> Iterator[np.ndarray]:
+        """Of a graph with weights, those of the edges in CSR order, float32; no age is looked at."""
+        del ages
+        new, again = seen_from(side, self.new), seen_from(side, self.saved_again)
+        assert new.weights is not None
+        assert again.weights is not None
+        points, _ = find_edges(*self._csr(side), edge_keys.high(new.keys), edge_keys.low(new.keys))
+        saved, _ = find_edges(*self._csr(side), edge_keys.high(again.keys), edge_keys.low(again.keys))
+        before = self.graph.array(f"{side}_edge_weights")
+        places, of_saves = np.unique(saved, return_inverse=True)
+        sums = before[places]
+        np.add.at(sums, of_saves, again.weights)  # save by save, as `edge_keys.merge` does
+        return with_inserted(before, points, new.weights, changed=(places, sums))
+
+    def _csr(self, side: str) -> tuple[np.ndarray, np.ndarray]:
         other = SIDES[1 - SIDES.index(side)]
-        order = np.argsort(edge_keys.pack(self.rows[side], self.rows[other]))
-        rows, added = self.rows[side][order], self.rows[other][order]
-        others = self.graph.array(f"{side}_{other}s")
-        return with_inserted(others, insertion_points(self.graph.array(f"{side}_offsets"), others, rows, added), added)
+        return self.graph.array(f"{side}_offsets"), self.graph.array(f"{side}_{other}s")
+
+
+def seen_from(side: str, edges: Edges) -> Edges:
+    """Edges by item and board, as the items or the boards see them, ascending."""
+    return edges if side == "item" else edge_keys.ordered(edges._replace(keys=edge_keys.swap(edges.keys)))
 
 
 def extend(store: Store, earlier: Earlier) -> Extended:
@@ -107,7 +143,8 @@ def extend(store: Store, earlier: Earlier) -> Extended:
         ValueError: A save names an item that no items partition holds.
     """
     graph = earlier.graph
-    table, days = read_chunk(store, earlier.saves, ["item_id", "board_id", "split"])
+    is_weighted = "item_edge_weights" in graph.names()
+    table, days = read_chunk(store, earlier.saves, save_columns(is_weighted))
     named = {side: distinct_ids(int_or_large_string(table.column(f"{side}_id")), days) for side in SIDES}
     delivered, item_days = read_chunk(store, earlier.items, ["item_id"])
     defined = {
@@ -127,11 +164,13 @@ def extend(store: Store, earlier: Earlier) -> Extended:
             unknown = named[side].ids.filter(pa.array(row_of_code < 0))
             raise ValueError(unknown_items(unknown))
         rows[side] = row_of_code.astype(np.int32)[named[side].codes]
-    keys, _ = edge_keys.merge(edge_keys.pack(rows["item"], rows["board"]), None)
-    rows = {"item": edge_keys.high(keys), "board": edge_keys.low(keys)}
-    points = insertion_points(graph.array("item_offsets"), graph.array("item_boards"), rows["item"], rows["board"])
+    weights = table.column("weight").to_numpy() if is_weighted else None
+    edges = edge_keys.ordered(Edges(edge_keys.pack(rows["item"], rows["board"]), weights=weights))
+    _, is_there = find_edges(
+        graph.array("item_offsets"), graph.array("item_boards"), edge_keys.high(edges.keys), edge_keys.low(edges.keys)
+    )
     num_saves = graph.json("statistics")["num_saves"] + len(days)
-    return Extended(graph, num_saves, new_ids, {side: rows[side][points >= 0] for side in SIDES}, {})
+    return Extended(graph, num_saves, new_ids, edge_keys.merge(edges.taken(~is_there)), edges.taken(is_there), {})
 
 
 def _ids(graph: Version, side: str) -> pa.Array:

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pinsage.graph import edge_keys
+from pinsage.graph.recency import decayed
 from pinsage.graph.row_layout import RowLayout
 from pinsage.graph.sorted_runs import choose_splitters, cut
 from tasks.dask_cluster import ChunkMap
@@ -67,9 +68,21 @@ class Rebuilt:
         """The rows of the other side in CSR order, int32."""
         return (self.work.spill.column(piece, "others").to_numpy() for piece in self.pieces[side])
 
-    def days(self, side: str) -> Iterator[np.ndarray]:
-        """Of a weighted graph, the place of the day of each edge's newest save, in CSR order."""
-        return (self.work.spill.column(piece, "other_days").to_numpy() for piece in self.pieces[side])
+    def weights(self, side: str, ages: np.ndarray) -> Iterator[np.ndarray]:
+        """Of a graph with weights, those of the edges in CSR order, float32.
+
+        Args:
+            side: The items or the boards.
+            ages: Days between the day of the graph and each partition of saves.
+        """
+        spill, half_life = self.work.spill, self.work.config.recency_half_life_days
+        for piece in self.pieces[side]:
+            weights = (
+                spill.column(piece, "other_weights").to_numpy() if self.work.is_weighted else np.ones(1, np.float32)
+            )
+            if self.work.keeps_days:
+                weights = decayed(weights, ages[spill.column(piece, "other_days").to_numpy()], half_life)
+            yield weights
 
 
 def rebuild(work: Work, item_chunks: list[Chunk], save_chunks: list[Chunk], part_rows: int, run: ChunkMap) -> Rebuilt:

@@ -119,6 +119,7 @@ def _sources(items: Path | None, saves: Path | None, engagements: Path | None, m
     if saves is not None:
         ids = {"board_id": mapping.board_id, "item_id": mapping.item_id}
         found.append(_source("saves", saves, ids, mapping.timestamp, "saved_at"))
+        require_columns(f"saves {saves}", [mapping.weight] if mapping.weight else [], found[-1].schema.names)
     if engagements is not None:
         ids = {"query_id": mapping.query_id, "item_id": mapping.item_id}
         time, defaults = mapping.engagement_timestamp, ("engaged_at", mapping.timestamp)
@@ -251,6 +252,8 @@ def _check_inside(day: str | None, days: np.ndarray, first_row: int, what: str) 
 
 
 def _other_columns(source: _Source, mapping: IngestMapping) -> list[str]:
+    if source.table == "saves" and mapping.weight:
+        return [mapping.weight]
     if source.table != "items":
         return []
     people = [_people_column(source, mapping, name) for name in ("title", "text", "image_url")]
@@ -279,6 +282,9 @@ def _converted(
         )
         boards = made["board_id" if source.table == "saves" else "query_id"]
         made["split"] = pa.nulls(batch.num_rows, pa.string()) if times is not None else _split(boards, mapping)
+        if source.table == "saves" and mapping.weight:
+            weights = columns.as_numbers(batch.column(mapping.weight), f"{what} {mapping.weight}")
+            made["weight"] = weights.cast(pa.float32())
         return pa.table(made)
     for name in ("title", "text", "image_url"):
         column = _people_column(source, mapping, name)

@@ -8,8 +8,8 @@ from schemas.columns import CATEGORICAL, NUMERIC, VECTOR, check_feature_name
 class IngestMapping(BaseModel, frozen=True, extra="forbid"):
     """Column names of the user's files, by the part they play.
 
-    An optional part that is not named (None) is taken from the column of the same name when the file has one; a column
-    that is named must exist.
+    An optional part that is not named (None) is taken from the column of the same name when the file has one, but for
+    the weight; a column that is named must exist.
     """
 
     item_id: str = Field(default="item_id", description="Column with the item's id, in every file.")
@@ -17,6 +17,10 @@ class IngestMapping(BaseModel, frozen=True, extra="forbid"):
     timestamp: str | None = Field(
         default=None,
         description="Column of the saves with the time of the save (default saved_at; without one, data is untimed).",
+    )
+    weight: str | None = Field(
+        default=None,
+        description="Column of the saves with their weight, above 0; never taken unnamed: without it each weighs 1.",
     )
     item_timestamp: str | None = Field(
         default=None, description="Column of the items with the time from which the item is known."

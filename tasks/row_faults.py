@@ -53,6 +53,9 @@ def row_faults(
         for name in table.column_names:
             if name.startswith(NUMERIC):
                 masks["infinite_number"] |= _bools(pc.is_inf(table.column(name)))
+    if "wrong_weight" in masks and "weight" in table.column_names:
+        weights = pc.fill_null(table.column("weight"), float("nan")).to_numpy()
+        masks["wrong_weight"] = ~(np.isfinite(weights) & (weights > 0))
     if "duplicate" in masks:
         fine = ~np.logical_or.reduce(list(masks.values()))
         masks["duplicate"][fine] = repeats(table.filter(pa.array(fine)).select(list(schema.KEY)))

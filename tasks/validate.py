@@ -106,7 +106,7 @@ def _check(session: Session, deliveries: Deliveries, table: str, day: str, known
     raw = deliveries.raw(table, day)
     rows = raw.table(table)
     expected = schema.schema(id_type(raw.facts["id_type"]), id_type(raw.facts["board_id_type"]))
-    notes = {"num_schema_faults": _schema_faults(rows.schema, expected)}
+    notes = {"num_schema_faults": _schema_faults(rows.schema, expected, schema.OPTIONAL)}
     measures: dict[str, Any] = {"day": day, "num_rows": rows.num_rows}
     measures["num_schema_faults"] = len(notes["num_schema_faults"])
     if notes["num_schema_faults"]:
@@ -137,9 +137,9 @@ def _check(session: Session, deliveries: Deliveries, table: str, day: str, known
     return _Checked(day, raw, measures, clean, quarantined, widths, notes)
 
 
-def _schema_faults(got: pa.Schema, expected: pa.Schema) -> list[str]:
+def _schema_faults(got: pa.Schema, expected: pa.Schema, optional: pa.Schema) -> list[str]:
     faults = []
-    for field in expected:
+    for field in [*expected, *(field for field in optional if field.name in got.names)]:
         if field.name not in got.names:
             faults.append(f"column {field.name} is missing, expected {field.type}")
         elif got.field(field.name).type != field.type:
@@ -263,6 +263,8 @@ def _commit(
             id_type=each.raw.facts["id_type"],
             widths=each.widths,
         )
+        if "weight" in each.clean.column_names:
+            out.facts.update(weighted=True)
 
 
 def _warn(table: str, accepted: list[_Checked], factor: float) -> None:

@@ -32,6 +32,14 @@ def edges_by_row(
     return item_rows, board_rows, sorted({(item_rows[item], board_rows[board]) for day in saves for board, item in day})
 
 
+def edge_weights(saves: Sequence[Sequence[tuple[Any, Any, float]]]) -> dict[tuple[Any, Any], np.float32]:
+    """Of each (board, item) the sum of its weights over days of (board, item, weight), in single precision."""
+    sums: dict[tuple[Any, Any], np.float32] = {}
+    for board, item, weight in (save for day in saves for save in day):
+        sums[board, item] = sums.get((board, item), np.float32(0)) + np.float32(weight)
+    return sums
+
+
 def mix(word: int) -> int:
     word = (word + _GOLDEN) & _WORD
     word = ((word ^ (word >> 30)) * 0xBF58476D1CE4E5B9) & _WORD

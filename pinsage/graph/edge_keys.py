@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 MAX_ROWS = 2**31 - 1  # rows are int32 everywhere
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
+
+
+class Edges(NamedTuple):
+    """Edges, and what else is known of each.
+
+    Attributes:
+        keys: uint64 [n].
+        days: int32 [n], the day of the newest save; None where it does not count.
+        weights: float32 [n], the weights of all saves together; None where edges have none.
+    """
+
+    keys: np.ndarray
+    days: np.ndarray | None = None
+    weights: np.ndarray | None = None
+
+    def taken(self, places: np.ndarray) -> Edges:
+        """The edges at some places, or those that a mask keeps."""
+        days, weights = (None if column is None else column[places] for column in (self.days, self.weights))
+        return Edges(self.keys[places], days, weights)
 
 
 def pack(high: np.ndarray, low: np.ndarray) -> np.ndarray:
@@ -34,23 +55,29 @@ def first_of_row(keys: np.ndarray) -> np.ndarray:
     return keys & ~_LOW
 
 
-def merge(keys: np.ndarray, days: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Sort edges and drop repetitions.
+def ordered(edges: Edges) -> Edges:
+    """Edges by ascending key, repeated ones in the order in which they came."""
+    if edges.days is None and edges.weights is None:
+        return Edges(np.sort(edges.keys))
+    return edges.taken(np.argsort(edges.keys, kind="stable"))
 
-    Args:
-        keys: uint64 [n], any order.
-        days: int32 [n], the day of each edge, of which the newest is kept; or None.
 
-    Returns:
-        Keys, ascending and distinct, and the newest day of each (or None).
+def merge(edges: Edges) -> Edges:
+    """Sort edges and drop repetitions: the newest day counts, and weights are summed in the order in which they came.
+
+    The sum is rounded to float32 after every summand. It can therefore be gone on with where it was stored, and is the
+    same however many times edges are merged, as long as their order is kept.
     """
-    if days is None:
-        ordered = np.sort(keys)
-        return ordered[_starts(ordered)], None
-    order = np.argsort(keys)
-    ordered = keys[order]
-    starts = np.flatnonzero(_starts(ordered))
-    return ordered[starts], np.maximum.reduceat(days[order], starts) if len(starts) else days[:0]
+    edges = ordered(edges)
+    is_first = _starts(edges.keys)
+    starts = np.flatnonzero(is_first)
+    days, weights = edges.days, edges.weights
+    if days is not None:
+        days = np.maximum.reduceat(days, starts) if len(starts) else days
+    if weights is not None:
+        summands, weights = weights, np.zeros(len(starts), np.float32)
+        np.add.at(weights, np.cumsum(is_first) - 1, summands)
+    return Edges(edges.keys[starts], days, weights)
 
 
 def degrees(keys: np.ndarray) -> tuple[int, np.ndarray]:

@@ -9,17 +9,19 @@ import numpy as np
 PIECE_EDGES = 4_194_304
 
 
-def insertion_points(offsets: np.ndarray, others: np.ndarray, rows: np.ndarray, added: np.ndarray) -> np.ndarray:
-    """Where new edges belong in a CSR.
+def find_edges(
+    offsets: np.ndarray, others: np.ndarray, rows: np.ndarray, added: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where edges are, or belong, in a CSR.
 
     Args:
         offsets: Offsets of the CSR, [num_rows + 1].
         others: Its edges, ascending within a row, int32 [num_edges].
-        rows: Row of each new edge, int32 [n]; rows from ``num_rows`` on are new, too.
-        added: The other side of each new edge, int32 [n].
+        rows: Row of each edge, int32 [n]; rows from ``num_rows`` on are new.
+        added: The other side of each edge, int32 [n].
 
     Returns:
-        int64 [n], the place in ``others`` before which each edge belongs; -1 for one that is there already.
+        The place of each edge in ``others``, or before which it belongs, int64 [n]; and which are there, bool [n].
     """
     is_known = rows < len(offsets) - 1
     known = np.minimum(rows, len(offsets) - 2)
@@ -30,21 +32,33 @@ def insertion_points(offsets: np.ndarray, others: np.ndarray, rows: np.ndarray, 
         is_less = others[middle] < added[open_]
         points[open_] = np.where(is_less, middle + 1, points[open_])
         stops[open_] = np.where(is_less, stops[open_], middle)
-    inside = np.flatnonzero(points < ends)
-    points[inside[others[points[inside]] == added[inside]]] = -1
-    return points
+    is_there = points < ends
+    inside = np.flatnonzero(is_there)
+    is_there[inside] = others[points[inside]] == added[inside]
+    return points, is_there
 
 
-def with_inserted(others: np.ndarray, points: np.ndarray, added: np.ndarray) -> Iterator[np.ndarray]:
-    """The merged edges, a few million at a time.
+def with_inserted(
+    values: np.ndarray,
+    points: np.ndarray,
+    added: np.ndarray,
+    changed: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Iterator[np.ndarray]:
+    """The edges of a CSR or their weights, with new ones between them, a few million at a time.
 
     Args:
-        others: Edges of the CSR, may be memory-mapped.
-        points: Ascending places before which the new edges go.
-        added: The new edges, in order.
+        values: One for each edge, may be memory-mapped.
+        points: Ascending places before which the new ones go.
+        added: The new ones, in order.
+        changed: Ascending places of values that are replaced, and what is there instead.
     """
-    for start in range(0, max(len(others), 1), PIECE_EDGES):
-        stop = min(start + PIECE_EDGES, len(others))
+    for start in range(0, max(len(values), 1), PIECE_EDGES):
+        stop = min(start + PIECE_EDGES, len(values))
         first = np.searchsorted(points, start)
-        last = np.searchsorted(points, stop) if stop < len(others) else len(points)
-        yield np.insert(others[start:stop], points[first:last] - start, added[first:last])
+        last = np.searchsorted(points, stop) if stop < len(values) else len(points)
+        piece = values[start:stop]
+        if changed is not None:
+            inside = slice(*np.searchsorted(changed[0], [start, stop]))
+            piece = piece.copy()
+            piece[changed[0][inside] - start] = changed[1][inside]
+        yield np.insert(piece, points[first:last] - start, added[first:last])

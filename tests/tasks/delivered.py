@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +28,12 @@ def deliver_items(session: Session, day: str, items: Sequence[int] | np.ndarray,
 
 
 def deliver_saves(
-    session: Session, day: str, saves: Rows | np.ndarray, kind: str = "int64", splits: Sequence[str] | None = None
+    session: Session,
+    day: str,
+    saves: Rows | np.ndarray,
+    kind: str = "int64",
+    splits: Sequence[str] | None = None,
+    weights: Sequence[float] | None = None,
 ) -> Version:
     """A day of validated saves, as (board, item)."""
     pairs = np.asarray(saves, np.int64).reshape(-1, 2)
@@ -40,7 +46,11 @@ def deliver_saves(
             "split": pa.nulls(len(pairs), pa.string()) if splits is None else pa.array(splits, pa.string()),
         }
     )
-    return _deliver(session, "saves", day, table)
+    if weights is None:
+        return _deliver(session, "saves", day, table)
+    return _deliver(
+        session, "saves", day, table.append_column("weight", pa.array(weights, pa.float32())), weighted=True
+    )
 
 
 def catalog(session: Session, day: str, items: Mapping[str, Version], saves: Mapping[str, Version]) -> Version:
@@ -60,13 +70,16 @@ def catalog(session: Session, day: str, items: Mapping[str, Version], saves: Map
             out.write_json("partitions", {**uris, "engagements": []})
             kind = listed["items"][0].table("items").schema.field("item_id").type
             out.facts.update(timed=True, id_type=str(kind))
+            if any(version.facts.get("weighted") for version in listed["saves"]):
+                out.facts.update(weighted=True)
     return out.version
 
 
-def _deliver(session: Session, table: str, day: str, rows: pa.Table) -> Version:
+def _deliver(session: Session, table: str, day: str, rows: pa.Table, **facts: Any) -> Version:
     with session.store.write(
         f"validated/{table}", partition=day, inputs=[], config={"rows": repr(rows.to_pylist())}, code_version=1
     ) as out:
         if not out.is_committed:
             out.write_table(table, rows)
+            out.facts.update(facts)
     return out.version

@@ -89,6 +89,7 @@ SAVES: dict[str, dict[str, Any]] = {
     "share_long_id": {"board_id": texts([f"{row}" + "x" * 4096 for row in range(100)] + list(range(200)))},
     "share_wrong_time": {"saved_at": pa.array([datetime(2020, 1, 1)] * NUM_ROWS, pa.timestamp("us", "UTC"))},
     "share_unknown_item": {"item_id": texts(row % 30 * (1 + row % 2) + row % 2 * 100 for row in range(NUM_ROWS))},
+    "share_wrong_weight": {"weight": pa.array([1.0, 0.0, -1.0, np.nan, np.inf, None] * 50, pa.float32())},
     "share_duplicate": {name: texts(row % 30 for row in range(NUM_ROWS)) for name in ("board_id", "item_id")},
     "max_board_share": {"board_id": texts(["hub"] * 160 + list(range(140))), "item_id": None},
     "max_item_share": {"item_id": texts([7] * 160 + [row % NUM_ITEMS for row in range(140)])},
@@ -159,7 +160,7 @@ def test_every_rule_of_items_is_broken_alone(tmp_path: Path) -> None:
 def test_engagements_answer_to_the_rules_of_saves() -> None:
     shared = {rule.measure for rule in saves.rules(LIMITS)}
     own = {rule.measure for rule in engagements.rules(LIMITS)}
-    assert shared - own == {"share_duplicate", "max_board_share", "max_item_share"}, "pairs recur"
+    assert shared - own == {"share_duplicate", "share_wrong_weight", "max_board_share", "max_item_share"}, "pairs recur"
 
 
 def test_missing_empty_and_broken_days_are_told_apart(tmp_path: Path) -> None:
@@ -187,7 +188,8 @@ def test_a_failure_names_rule_columns_count_and_rows(tmp_path: Path) -> None:
     deliver(session, "items", day_of(0), pa.table(good_items()))
     deliver(session, "saves", day_of(0), pa.table({**good_saves(day_of(0)), **SAVES["share_null_key"]}))
     without = {name: column for name, column in good_saves(day_of(1)).items() if name != "item_id"}
-    deliver(session, "saves", day_of(1), pa.table({**without, "split": pa.array(range(NUM_ROWS))}))
+    others = {"split": pa.array(range(NUM_ROWS)), "weight": pa.array(range(NUM_ROWS))}
+    deliver(session, "saves", day_of(1), pa.table({**without, **others}))
     with pytest.raises(ValidationFailedError) as caught:
         validate_days(session, [day_of(0), day_of(1)])
     message = str(caught.value)
@@ -195,3 +197,4 @@ def test_a_failure_names_rule_columns_count_and_rows(tmp_path: Path) -> None:
     assert "{'board_id': None, 'item_id': '0'" in message
     assert "item_id is missing, expected string" in message
     assert "split is int64, expected string" in message
+    assert "weight is int64, expected float" in message

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pinsage.graph.bipartite import build_graph
-from pinsage.graph.extension import insertion_points, with_inserted
+from pinsage.graph.extension import find_edges, with_inserted
 from tests.strategies import saves
 
 
@@ -21,8 +21,8 @@ def test_inserted_edges_equal_built_ones(
     before = build_graph(items[first], boards[first], num_known, num_boards)
     edges = np.unique(np.stack([items[~first], boards[~first]]), axis=1)
     rows, added = edges[0].astype(np.int32), edges[1].astype(np.int32)
-    points = insertion_points(before.item_offsets, before.item_boards, rows, added)
+    points, is_there = find_edges(before.item_offsets, before.item_boards, rows, added)
     present = {(row, board) for row, board in zip(items[first].tolist(), boards[first].tolist(), strict=True)}
-    assert [point < 0 for point in points] == [edge in present for edge in zip(*edges.tolist(), strict=True)]
-    merged = np.concatenate(list(with_inserted(before.item_boards, points[points >= 0], added[points >= 0])))
+    assert is_there.tolist() == [edge in present for edge in zip(*edges.tolist(), strict=True)]
+    merged = np.concatenate(list(with_inserted(before.item_boards, points[~is_there], added[~is_there])))
     np.testing.assert_array_equal(merged, build_graph(items, boards, num_items, num_boards).item_boards)
