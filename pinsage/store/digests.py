@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
-# 2: the SHA-256 of an array's file is that of its header and of its blocks' digests.
-STORE_FORMAT = 2
+STORE_FORMAT = 1
 BLOCK_ROWS = 4096
 _READ_BYTES = 1 << 20
 

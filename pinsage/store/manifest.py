@@ -25,7 +25,8 @@ class FileEntry(BaseModel):
 
     ``start`` (inclusive) and ``stop`` (exclusive) are the rows that an array chunk holds. ``blocks`` are the digests
     that the content digest is made of: one per block of rows for arrays, the file's own for everything else.
-    ``sha256`` is that of the file's bytes; of an array, of its header and its blocks (`digests.array_digest`).
+    ``sha256`` is that of the file's bytes or, where it is ``by_blocks``, of an array's header and the digests of its
+    blocks (`digests.array_digest`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +42,7 @@ class FileEntry(BaseModel):
     dtype: str = ""
     row_shape: tuple[int, ...] = ()
     blocks: tuple[str, ...] = ()
+    by_blocks: bool = False
 
     @property
     def chunk(self) -> str:
@@ -49,7 +51,7 @@ class FileEntry(BaseModel):
 
     def digest_of_file(self, path: Path) -> str:
         """What ``sha256`` must be if ``path``, a file of the right size, is this chunk."""
-        if self.kind != "array":
+        if not self.by_blocks:
             return file_digest(path)
         return array_file_digest(path, self.rows, np.dtype(self.dtype).itemsize * prod(self.row_shape))
 

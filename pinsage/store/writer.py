@@ -220,6 +220,7 @@ class Writer:
                 dtype=dtype.str,
                 row_shape=row_shape,
                 blocks=tuple(blocks),
+                by_blocks=True,
             )
             self._finish(chunk, entry, staged)
 
