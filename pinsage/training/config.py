@@ -17,7 +17,7 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         default=5, ge=1, le=1000, description="Epochs; epoch n adds n - 1 hard negatives per pair (the curriculum)."
     )
     epoch_steps: int = Field(
-        default=80, ge=1, le=1_000_000, description="Steps of an epoch; pairs are drawn at random."
+        default=128, ge=1, le=1_000_000, description="Steps of an epoch; pairs are drawn at random."
     )
     batch_pairs: int = Field(default=2048, ge=1, le=1_000_000, description="Pairs of a step.")
     shared_negatives: int = Field(
@@ -60,6 +60,6 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         description="Of matrix products in training; bfloat16 is faster where the processor has units for it.",
     )
     checkpoint_steps: int = Field(
-        default=80, ge=1, le=1_000_000, description="Steps between checkpoints that a killed training resumes from."
+        default=64, ge=1, le=1_000_000, description="Steps between checkpoints that a killed training resumes from."
     )
     seed: int = Field(default=3, ge=0, le=2**31 - 1, description="Seed of weights, pairs and negatives.")
