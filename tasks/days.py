@@ -11,13 +11,17 @@ def check_day(day: str) -> str:
     Raises:
         ValueError: It is not.
     """
-    try:
-        parsed = date.fromisoformat(day)
-    except (TypeError, ValueError):
-        parsed = None
-    if parsed is None or parsed.isoformat() != day:
+    if not is_day(day):
         raise ValueError(f"day {day!r}: expected a calendar day written YYYY-MM-DD, such as 2026-03-01")
     return day
+
+
+def is_day(text: str) -> bool:
+    """Whether ``text`` is a calendar day written ``YYYY-MM-DD``."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except (TypeError, ValueError):
+        return False
 
 
 def add_days(day: str, num_days: int) -> str:

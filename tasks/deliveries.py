@@ -11,7 +11,7 @@ from typing import Any
 
 from pinsage.store import Version
 from pinsage.store.digests import digest_of
-from tasks.days import add_days, check_day
+from tasks.days import add_days, check_day, is_day
 from tasks.session import Session
 
 TABLES = ("items", "saves", "engagements")
@@ -50,7 +50,8 @@ class Deliveries:
     def days(self, table: str) -> list[str]:
         """Every delivered day, ascending."""
         if table not in self._days:
-            self._days[table] = self._session.store.ref_names(f"raw/{table}")
+            names = self._session.store.ref_names(f"raw/{table}")
+            self._days[table] = [name for name in names if is_day(name)]
         return self._days[table]
 
     def days_for(self, table: str, day: str) -> list[str]:

@@ -200,7 +200,8 @@ class LocalObjects:
 
     def delete(self, key: str) -> None:
         """Unlink the file; open maps of it stay valid until they are closed."""
-        self._path(key).unlink(missing_ok=True)
+        with storage_errors_named(f"{self.url}/{key}"):
+            self._path(key).unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -180,7 +180,7 @@ class Store:
     def fingerprints(self, dataset: str, partition: str) -> list[str]:
         """List the fingerprints committed in one partition, sorted."""
         names = self.objects.children(f"{dataset}/{partition}/_commits")
-        return [name.removesuffix(".json") for name in names]
+        return [name.removesuffix(".json") for name in names if name.endswith(".json")]
 
     def versions(self, dataset: str, partition: str) -> list[Version]:
         """Open every committed version of one partition, by fingerprint."""

@@ -286,7 +286,10 @@ def parse_manifest(data: bytes, uri: str) -> Manifest:
             f"(`pinsage drop {uri} --root ROOT`) and run its stage again"
         ) from None
     if manifest.uri != uri:
-        raise DamagedVersionError(f"version {uri}: its commit names another version, {manifest.uri}")
+        raise DamagedVersionError(
+            f"version {uri}: its commit names another version, {manifest.uri}; drop it (`pinsage drop {uri} --root "
+            "ROOT`) and run its stage again"
+        )
     if not manifest.is_consistent():
         raise DamagedVersionError(
             f"version {uri}: its commit holds other files, facts, inputs or settings than its digests say; drop it "

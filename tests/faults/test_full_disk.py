@@ -1,4 +1,4 @@
-"""A disk that is full at any step of a commit, and files that may not grow, in every stage."""
+"""A disk that is full at any step of a commit or may only be read, and files that may not grow, in every stage."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pinsage.store import StorageFullError, Store, Version
+from pinsage.store import StorageDeniedError, StorageFullError, Store, Version
+from pinsage.store.garbage import drop_version
 from tests.faults.fork_server import ForkServer
 from tests.faults.stages import STAGES, THIS, CalmDay, copy, state
 
@@ -46,6 +47,26 @@ def publish(root: Path) -> Version:
     np.testing.assert_array_equal(out.version.array("rows"), ROWS)
     store.ref("published").point_to(out.version.uri)
     return out.version
+
+
+def test_a_disk_that_may_only_be_read(small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = publish(small_disk / "store")
+    with Store.open(small_disk / "store").write("pairs", partition=DAY, inputs=[], config={}, code_version=1) as out:
+        out.write_json("document", 1)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    monkeypatch.setenv("PINSAGE_CACHE", str(tmp_path / "cache"))
+    store = Store.open(small_disk / "store")
+    np.testing.assert_array_equal(store.version(version.uri).array("rows"), ROWS)
+    assert store.referenced("published") is not None
+    assert publish(small_disk / "store").uri == version.uri, "what is there is found"
+    for change in (
+        lambda: store.ref("published").append(version.uri),
+        lambda: store.write("graph", partition=DAY, inputs=[], config={}, code_version=2).write_json("document", 1),
+        lambda: drop_version(store, out.uri),
+        lambda: store.put_page("page.html", b""),
+    ):
+        with pytest.raises(StorageDeniedError, match="can be read and not written"):
+            change()
 
 
 def test_full_at_every_step_of_a_commit(small_disk: Path, tmp_path: Path) -> None:
