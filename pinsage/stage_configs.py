@@ -72,14 +72,20 @@ class ValidationConfig(BaseModel, frozen=True, extra="forbid"):
         default=0.1,
         ge=0,
         le=1,
-        description="Share of a partition's rows that may be faulty (unknown items and duplicates have limits of their "
-        "own); they are quarantined, above it the day fails.",
+        description="Share of a partition's rows that may be faulty (unknown items, duplicates and saves without board "
+        "have limits of their own); they are quarantined, above it the day fails.",
     )
     max_unknown_item_share: float = Field(
         default=0.2,
         ge=0,
         le=1,
         description="Share of saves or engagements of items that no items partition up to the day holds.",
+    )
+    max_no_board_share: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Share of saves without a board, such as those of a shop's guests where people are boards.",
     )
     max_duplicate_share: float = Field(
         default=0.8,

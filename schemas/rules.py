@@ -29,8 +29,8 @@ class Rule:
 
 
 # Faults with a limit of their own, no part of the share of faulty rows: at-least-once deliveries repeat rows, and items
-# that a shop no longer sells are missing from its catalog.
-LIMITED_APART = ("duplicate", "unknown_item")
+# that a shop no longer sells are missing from its catalog, and a shop has guests.
+LIMITED_APART = ("duplicate", "unknown_item", "no_board")
 
 
 def share_rules(reasons: Mapping[str, str], limits: Mapping[str, float]) -> list[Rule]:
@@ -46,7 +46,7 @@ def share_rules(reasons: Mapping[str, str], limits: Mapping[str, float]) -> list
         rules.append(
             Rule(f"share_{reason}", f"share of rows: {meaning}", high=limits[limit], settings=f"max_{setting}_share")
         )
-    faulty = "share of faulty rows, duplicates and unknown items apart"
+    faulty = "share of rows with other faults than those with a limit of their own"
     return [*rules, Rule("share_quarantined", faulty, high=limits["quarantined"], settings="max_quarantine_share")]
 
 

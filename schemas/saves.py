@@ -14,7 +14,8 @@ IDS = ("board_id", "item_id")
 ITEM_IDS = ("item_id",)
 TIME_COLUMN = "saved_at"
 REASONS = {
-    "null_key": "board_id or item_id is null",
+    "null_key": "item_id is null",
+    "no_board": "board_id is null, as of a guest whose saves belong to nobody",
     "long_id": "an id is longer than allowed",
     "wrong_time": "saved_at is null or outside the partition's day",
     "unknown_item": "no items partition up to the day holds the item",

@@ -36,7 +36,7 @@ def row_faults(
     masks = {reason: np.zeros(table.num_rows, dtype=bool) for reason in schema.REASONS}
     for name in schema.IDS:
         column = table.column(name)
-        masks["null_key"] |= _bools(pc.is_null(column))
+        masks["no_board" if name == "board_id" else "null_key"] |= _bools(pc.is_null(column))
         if pa.types.is_string(column.type):
             masks["long_id"] |= _bools(pc.greater(pc.binary_length(column), config.max_id_bytes))
     if schema.TIME_COLUMN is not None and timed:

@@ -7,6 +7,7 @@ are out of range is not validated, and nothing downstream can run for it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -177,7 +178,7 @@ def _volume(trailing: float | None, raw: Version, config: Any, rows: pa.Table) -
     for name, measure in (("board_id", "max_board_share"), ("item_id", "max_item_share")):
         measures[measure] = float("nan")
         if name in rows.column_names and rows.num_rows:
-            most = max(pc.value_counts(rows.column(name)).field("counts").to_pylist())
+            most = max(pc.value_counts(rows.column(name).drop_null()).field("counts").to_pylist(), default=0)
             if most >= config.degree_min_saves:
                 measures[measure] = most / rows.num_rows
     return measures
@@ -276,6 +277,10 @@ def _warn(table: str, accepted: list[_Checked], factor: float) -> None:
                 "validate: an odd number of rows, accepted", table=table, day=each.day,
                 rows=each.measures["num_rows"], of_trailing_median=round(ratio, 4),
             )  # fmt: skip
+    rows = sum(each.quarantined.num_rows for each in accepted)
+    if rows:
+        reasons = Counter(reason for each in accepted for reason in each.quarantined.column("reason").to_pylist())
+        log.warning("validate: rows in quarantine", table=table, rows=rows, reasons=dict(reasons.most_common()))
     empty = [each.day for each in accepted if not each.clean.num_rows]
     if empty:
         log.warning("validate: no rows, accepted", table=table, days=len(empty), first=empty[0], last=empty[-1])

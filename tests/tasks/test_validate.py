@@ -84,7 +84,7 @@ def test_faulty_rows_go_to_quarantine_with_their_reasons(session: Session, tmp_p
     validate_days(session, DAYS)
     (quarantined,) = session.store.versions("quarantine/saves", DAYS[0])
     reasons = sorted(quarantined.table("saves").column("reason").to_pylist())
-    assert reasons == ["duplicate", "null_key", "unknown_item"]
+    assert reasons == ["duplicate", "no_board", "unknown_item"]
     assert validated_version(session, "saves", DAYS[0]).facts["num_rows"] == 151
 
 

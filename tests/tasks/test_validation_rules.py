@@ -27,7 +27,7 @@ SETTINGS: dict[str, Any] = {
     "validation.max_board_share": 0.5,
     "validation.max_item_share": 0.5,
 }
-LIMITS = {**ValidationConfig().model_dump(), "quarantined": 0.1, "duplicate": 0.8, "unknown_item": 0.2}
+LIMITS = {**ValidationConfig().model_dump(), "quarantined": 0.1, "duplicate": 0.8, "unknown_item": 0.2, "no_board": 0.5}
 NUM_ROWS, NUM_ITEMS = 300, 60
 
 
@@ -85,7 +85,8 @@ def broken_rules(session: Session, table: str, days: list[str]) -> dict[str, set
 
 SAVES: dict[str, dict[str, Any]] = {
     "num_schema_faults": {"item_id": pa.array(range(NUM_ROWS))},
-    "share_null_key": {"board_id": texts([None] * 100 + list(range(200)))},
+    "share_null_key": {"item_id": texts([None] * 100 + [row % NUM_ITEMS for row in range(200)])},
+    "share_no_board": {"board_id": texts([None] * 160 + list(range(140)))},
     "share_long_id": {"board_id": texts([f"{row}" + "x" * 4096 for row in range(100)] + list(range(200)))},
     "share_wrong_time": {"saved_at": pa.array([datetime(2020, 1, 1)] * NUM_ROWS, pa.timestamp("us", "UTC"))},
     "share_unknown_item": {"item_id": texts(row % 30 * (1 + row % 2) + row % 2 * 100 for row in range(NUM_ROWS))},
@@ -160,7 +161,8 @@ def test_every_rule_of_items_is_broken_alone(tmp_path: Path) -> None:
 def test_engagements_answer_to_the_rules_of_saves() -> None:
     shared = {rule.measure for rule in saves.rules(LIMITS)}
     own = {rule.measure for rule in engagements.rules(LIMITS)}
-    assert shared - own == {"share_duplicate", "share_wrong_weight", "max_board_share", "max_item_share"}, "pairs recur"
+    kept = {"share_duplicate", "share_no_board", "share_wrong_weight", "max_board_share", "max_item_share"}
+    assert shared - own == kept, "pairs recur"
 
 
 def test_missing_empty_and_broken_days_are_told_apart(tmp_path: Path) -> None:
@@ -193,8 +195,8 @@ def test_a_failure_names_rule_columns_count_and_rows(tmp_path: Path) -> None:
     with pytest.raises(ValidationFailedError) as caught:
         validate_days(session, [day_of(0), day_of(1)])
     message = str(caught.value)
-    assert "share_null_key: got 0.3333 (100 rows), expected None to 0.1 (share of rows: board_id or item_id" in message
-    assert "{'board_id': None, 'item_id': '0'" in message
+    assert "share_null_key: got 0.3333 (100 rows), expected None to 0.1 (share of rows: item_id is null" in message
+    assert "{'board_id': '0', 'item_id': None" in message
     assert "item_id is missing, expected string" in message
     assert "split is int64, expected string" in message
     assert "weight is int64, expected float" in message
