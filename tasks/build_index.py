@@ -17,6 +17,7 @@ import structlog
 
 from pinsage.index.annoy_shards import ShardedIndex, indexable_rows, open_shard, popular_rows
 from pinsage.index.config import IndexConfig
+from pinsage.index.embedding_map import map_items
 from pinsage.index.geometry import Geometry, row_blocks
 from pinsage.index.tuning import build_tuned_shard, tune_index
 from pinsage.store import Store, Version
@@ -24,7 +25,7 @@ from tasks.dask_cluster import map_chunks
 from tasks.intermediate import INDEX_SHARDS
 from tasks.session import Session
 
-CODE_VERSION = 3
+CODE_VERSION = 4
 
 log = structlog.get_logger()
 
@@ -97,7 +98,8 @@ def build_index(session: Session, embeddings: Version) -> Version:
 
     Returns:
         The committed version of ``index``: files ``shard-NNN`` with arrays ``rows-NNN``, array ``embeddings`` and the
-        same as a Parquet table ``vectors``, table ``items`` in row order, json ``sidecar`` and ``recall``.
+        same as a Parquet table ``vectors``, table ``items`` in row order, json ``sidecar`` and ``recall``; arrays
+        ``map_rows`` and ``map_places`` (see `pinsage.index.embedding_map`) where a map is wanted.
 
     Raises:
         ValueError: An embedding is not finite, or no item has one.
@@ -142,6 +144,10 @@ def build_index(session: Session, embeddings: Version) -> Version:
         out.write_table("items", labels)
         out.write_array("head", head)
         out.write_array("embeddings", np.asarray(vectors))
+        if config.map_points:
+            placed, places = map_items(vectors, rows, geometry, config.map_points, config.seed)
+            out.write_array("map_rows", placed)
+            out.write_array("map_places", places)
         batches, schema = _vectors(labels.column("item_id"), vectors)
         out.write_table("vectors", batches, schema)
         out.write_json("sidecar", _sidecar(embeddings, len(vectors), len(rows), geometry, shards, search_k))

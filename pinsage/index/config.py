@@ -11,7 +11,9 @@ class IndexConfig(BaseModel, frozen=True, extra="forbid"):
     Metric and width are no settings: they belong to the embeddings and are read from them.
     """
 
-    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Seed of the trees and of the sampled queries.")
+    seed: int = Field(
+        default=0, ge=0, le=2**31 - 1, description="Seed of the trees, of the sampled queries and of the map."
+    )
     items_per_shard: int = Field(
         default=250_000,
         ge=1,
@@ -43,6 +45,12 @@ class IndexConfig(BaseModel, frozen=True, extra="forbid"):
     )
     max_search_k: int = Field(
         default=50_000, ge=1, le=100_000_000, description="Most candidates inspected for one query in one shard."
+    )
+    map_points: int = Field(
+        default=100_000,
+        ge=0,
+        le=1_000_000,
+        description="Items on the explorer's map of the embedding space: a sample above it; 0 = no map.",
     )
 
     @model_validator(mode="after")

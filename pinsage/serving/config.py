@@ -26,7 +26,3 @@ class ServingConfig(BaseModel, frozen=True, extra="forbid"):
     earlier_versions: int = Field(
         default=2, ge=1, le=64, description="Earlier published versions kept open for comparisons."
     )
-    map_points: int = Field(
-        default=100_000, ge=100, le=1_000_000, description="Items on the map of the embedding space: a sample above it."
-    )
-    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Seed of the map's sample and projection.")

@@ -82,10 +82,6 @@ class OpenVersion:
             found: T = self._parts[kind]
             return found
 
-    def made(self, kind: type[T]) -> T | None:
-        """What `part` opened, or None; never waits for one that is being opened."""
-        return self._parts.get(kind)
-
 
 class OpenVersions:
     """The version that ``published`` points to, and a few earlier ones for comparisons; safe in threads and forks.

@@ -10,6 +10,8 @@ import pytest
 
 from benchmarks.planted_versions import plant_version
 from pinsage.index.tuning import RecallTargetMissedError
+from pinsage.serving.answers import UnknownItemError
+from pinsage.serving.placed_items import PlacedItems
 from pinsage.store import Store, Version
 from tasks.build_index import build_index, build_shard, plan_shards
 from tasks.session import Session
@@ -76,6 +78,27 @@ def test_the_table_beside_the_index_holds_its_embeddings(root: str) -> None:
     assert table.column("item_id").to_pylist() == index.table("items").column("item_id").to_pylist()
     values = table.column("embedding").combine_chunks().flatten().to_numpy().reshape(1_000, -1)
     assert np.array_equal(values, index.array("embeddings"))
+
+
+def test_the_map_holds_all_items_or_a_sample_or_nothing(root: str) -> None:
+    store = Store.open(root)
+    for map_points, expected in ((5_000, 1_000), (120, 120), (0, None)):
+        session = Session.open(root, {**SETTINGS, "index.map_points": map_points})
+        index = build_index(session, embeddings_of(store))
+        assert ("map_rows" in index.names()) == (expected is not None)
+        placed = PlacedItems.open(index)
+        if expected is None:
+            assert placed.places_of([0, 999]) == [None, None]
+            with pytest.raises(UnknownItemError, match=r"index\.map_points"):
+                placed.nearest(0.5, 0.5)
+            continue
+        rows, places = index.array("map_rows"), index.array("map_places")
+        assert places.shape == (expected, 2)
+        assert len(np.unique(rows)) == expected
+        assert (np.diff(rows) > 0).all()
+        at = placed.places_of(rows[[3]])[0]
+        assert at is not None
+        assert placed.nearest(*at) == rows[3]
 
 
 def test_items_without_an_embedding_are_left_out_and_counted(root: str) -> None:

@@ -10,8 +10,8 @@ from fastapi.responses import FileResponse
 
 from pinsage.serving.comparison import Comparison
 from pinsage.serving.config import ServingConfig
-from pinsage.serving.embedding_map import EmbeddingMap
 from pinsage.serving.open_versions import OpenVersion
+from pinsage.serving.placed_items import PlacedItems
 from pinsage.serving.recommender import SIMILAR, Recommender
 from pinsage.serving.service.answering import FAULTS
 from pinsage.serving.service.messages import (
@@ -36,9 +36,6 @@ def exploring_routes(recommender: Recommender, config: ServingConfig) -> APIRout
     """Routes over one recommender; what they open beyond the index belongs to its version and is closed with it."""
     routes = APIRouter(tags=["explorer"], responses=FAULTS)  # type: ignore[arg-type]  # keys may be numbers
     AskedVersion = Annotated[str | None, Query(max_length=512, description="Ask this earlier published version.")]
-
-    def map_of(held: OpenVersion) -> EmbeddingMap:
-        return held.part(EmbeddingMap, lambda: EmbeddingMap.of(held.index, config))
 
     @routes.get("/", include_in_schema=False)
     def page() -> FileResponse:
@@ -94,9 +91,9 @@ def exploring_routes(recommender: Recommender, config: ServingConfig) -> APIRout
 
     @routes.get("/map")
     def map_description(version: AskedVersion = None) -> MapDescription:
-        """What is on the map of the embedding space; the first call for a version makes it, which takes seconds."""
+        """What is on the map of the embedding space; nothing for a version that was built without one."""
         with recommender.versions.reading(version) as held:
-            made = map_of(held)
+            made = _map_of(held)
             names, codes = held.index.categories
             counts = np.bincount(codes[made.rows], minlength=len(names)).tolist()
             return MapDescription(
@@ -110,7 +107,7 @@ def exploring_routes(recommender: Recommender, config: ServingConfig) -> APIRout
     def map_points(version: AskedVersion = None) -> Response:
         """Points of the map as little-endian arrays, one after the other: x uint16, y uint16, category uint32."""
         with recommender.versions.reading(version) as held:
-            made = map_of(held)
+            made = _map_of(held)
             steps = np.round(made.places * PLACE_STEPS).astype("<u2")
             codes = held.index.categories[1][made.rows].astype("<u4")
             content = steps[:, 0].tobytes() + steps[:, 1].tobytes() + codes.tobytes()
@@ -122,7 +119,7 @@ def exploring_routes(recommender: Recommender, config: ServingConfig) -> APIRout
     ) -> Placed:
         """The item that is nearest to a place on the map."""
         with recommender.versions.reading(version) as held:
-            return _placed(held, [map_of(held).nearest(x, y)], [1.0])[0]
+            return _placed(held, [_map_of(held).nearest(x, y)], [1.0])[0]
 
     @routes.get("/items/{item_id:path}")
     def item(item_id: Annotated[str, Path(max_length=65_536)]) -> Items:
@@ -132,11 +129,14 @@ def exploring_routes(recommender: Recommender, config: ServingConfig) -> APIRout
     return routes
 
 
+def _map_of(held: OpenVersion) -> PlacedItems:
+    return held.part(PlacedItems, lambda: PlacedItems.open(held.index.version))
+
+
 def _placed(held: OpenVersion, rows: Iterable[int], scores: Iterable[float]) -> list[Placed]:
-    """Label rows and say where they are, if the map was made already."""
+    """Label rows and say where they are on the map."""
     numbers = [int(row) for row in rows]
-    made = held.made(EmbeddingMap)
-    places = [None] * len(numbers) if made is None else made.places_of(numbers)
+    places = _map_of(held).places_of(numbers)
     return [
         Placed(**vars(Item.of(held.index.recommendation(row, float(score)))), place=place)
         for row, score, place in zip(numbers, scores, places, strict=True)

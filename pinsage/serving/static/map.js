@@ -9,7 +9,7 @@ const CLICK_PIXELS = 5;
 
 export async function showMap(view, state, onChosen, onFault) {
   const canvas = element("canvas", { tabindex: 0, role: "application", "aria-label": "Map of the embedding space. Arrows move it, plus and minus zoom, Enter asks the item in the middle." });
-  const waiting = element("div", { class: "waiting" }, element("p", {}, "Drawing the map. The first time for a version this takes some seconds."));
+  const waiting = element("div", { class: "waiting" }, element("p", {}, "Drawing the map."));
   const tip = element("div", { class: "tip", hidden: true });
   const tools = element("div", { class: "tools" });
   const legend = element("ul", { class: "legend" });
@@ -18,8 +18,11 @@ export async function showMap(view, state, onChosen, onFault) {
 
   const description = await ask("/map");
   const points = decode(await askBytes("/map/points", { version: description.version }), description);
-  // Asked after the map was made, the answer says where the items are.
   const marked = state.item ? await ask(`${itemPath(state.item)}/comparison`, { k: SHOWN }).catch(() => null) : null;
+  if (!description.num_points) {
+    waiting.replaceChildren(element("p", {}, "This version was built without a map."));
+    return () => {};
+  }
   waiting.remove();
   const camera = { x: 0.5, y: 0.5, zoom: 1 };
   if (marked?.item.place) Object.assign(camera, { x: marked.item.place[0], y: marked.item.place[1], zoom: 3 });

@@ -2,21 +2,16 @@
 
 t-SNE (van der Maaten & Hinton 2008) of a sample of landmarks, seeded and started from their principal components; every
 other item is put among the landmarks that are nearest to it. Distances on the map are a picture, no measure.
+The time is bounded by the landmarks and grows with the items on the map alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
-from scipy.spatial import cKDTree
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
-from pinsage.index.geometry import row_blocks
-from pinsage.serving.config import ServingConfig
-from pinsage.serving.published import PublishedIndex
+from pinsage.index.geometry import Geometry, row_blocks
 from pinsage.unit_rows import unit_rows
 
 LANDMARKS = 2000
@@ -27,44 +22,27 @@ NEAREST = 6
 SHARPNESS = 4.0
 
 
-@dataclass(frozen=True)
-class EmbeddingMap:
-    """Places of items.
+def map_items(
+    embeddings: np.ndarray, rows: np.ndarray, geometry: Geometry, num_points: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Place items on the map; popularity is left out.
 
-    Attributes:
-        rows: int64 [n], the items on the map, ascending.
-        places: float32 [n, 2], each between 0 and 1.
+    Args:
+        embeddings: float32 [num_items, width].
+        rows: int32 [n] ascending, the items that have an embedding.
+        geometry: how the model scores.
+        num_points: items on the map, drawn uniformly from ``rows`` where those are more.
+        seed: of the draw and of the projection.
+
+    Returns:
+        Item rows int32 [m], ascending, and places float32 [m, 2], each between 0 and 1.
     """
-
-    rows: np.ndarray
-    places: np.ndarray
-    _tree: cKDTree
-
-    @classmethod
-    def of(cls, published: PublishedIndex, config: ServingConfig) -> EmbeddingMap:
-        """Place the items of a version that have an embedding, or a sample of them; popularity is left out."""
-        index = published.index
-        rows = np.sort(np.concatenate([np.asarray(shard.item_rows, dtype=np.int64) for shard in index.shards]))
-        rng = np.random.default_rng(config.seed)
-        if len(rows) > config.map_points:
-            rows = np.sort(rng.choice(rows, config.map_points, replace=False))
-        width = index.embeddings.shape[1] - index.geometry.popularity_dim
-        places = project(unit_rows(np.asarray(index.embeddings[rows][:, :width])), config.seed)
-        return cls(rows, places, cKDTree(places))
-
-    def places_of(self, rows: Sequence[int]) -> list[tuple[float, float] | None]:
-        """Where some items are; None for one that is not on the map."""
-        positions = np.searchsorted(self.rows, rows)
-        return [
-            (round(float(self.places[at][0]), 5), round(float(self.places[at][1]), 5))
-            if at < len(self.rows) and self.rows[at] == row
-            else None
-            for at, row in zip(positions, rows, strict=True)
-        ]
-
-    def nearest(self, x: float, y: float) -> int:
-        """Row of the item that is nearest to a place."""
-        return int(self.rows[self._tree.query([x, y])[1]])
+    if len(rows) > num_points:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, num_points, replace=False))
+    if len(rows) == 0:
+        return rows, np.empty((0, 2), dtype=np.float32)
+    width = geometry.width - geometry.popularity_dim
+    return rows, project(unit_rows(np.asarray(embeddings[rows][:, :width])), seed)
 
 
 def project(vectors: np.ndarray, seed: int) -> np.ndarray:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pinsage.serving import embedding_map
-from pinsage.serving.embedding_map import project
+from pinsage.index import embedding_map
+from pinsage.index.embedding_map import project
 
 
 def communities(num_items: int, num_communities: int = 5) -> tuple[np.ndarray, np.ndarray]:
