@@ -15,7 +15,7 @@ from tasks.days import add_days, check_day, is_day
 from tasks.session import Session
 
 TABLES = ("items", "saves", "engagements")
-VALIDATION_CODE = 4
+VALIDATION_CODE = 5
 KNOWN_ITEMS_CODE = 1
 # Partitions are committed side by side: a commit mostly waits for the disk or the bucket.
 COMMIT_THREADS = 16
