@@ -11,9 +11,12 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from pinsage.walks.intrinsics import borrowing
 from pinsage.walks.random_stream import GOLDEN, HALF_WORD, LOW_HALF
 
 _ONE = np.uint64(1)
+# 8 KB at least, so that hardly two items of a short walk want the same slot.
+_FEWEST_SLOTS = 1024
 
 
 class VisitTable(NamedTuple):
@@ -24,6 +27,7 @@ class VisitTable(NamedTuple):
         found: uint32 [visits + 1], the slots in use, by first visit.
         often: uint64 [visits + 1], entries visited more than once.
         once: uint64 [visits + 1], entries visited once.
+        ranked: uint64 [visits + 1], entries visited more than once, by their rank.
         places: uint64 [visits + 2], all 0 between items: of the counting sort.
     """
 
@@ -31,13 +35,14 @@ class VisitTable(NamedTuple):
     found: np.ndarray
     often: np.ndarray
     once: np.ndarray
+    ranked: np.ndarray
     places: np.ndarray
 
 
 @njit(nogil=True)
 def new_visit_table(most_items: int, most_visits: int) -> VisitTable:
     """Working memory for at most so many distinct items and visits."""
-    num_slots = 16
+    num_slots = _FEWEST_SLOTS
     while num_slots < 2 * most_items:
         num_slots *= 2
     return VisitTable(
@@ -45,16 +50,20 @@ def new_visit_table(most_items: int, most_visits: int) -> VisitTable:
         np.empty(most_items + 1, np.uint32),
         np.empty(most_items + 1, np.uint64),
         np.empty(most_items + 1, np.uint64),
+        np.empty(most_items + 1, np.uint64),
         np.zeros(most_visits + 2, np.uint64),
     )
 
 
-@njit(nogil=True)
-def count_visits(visits: np.ndarray, num_visits: np.uint64, num_found: np.uint64, table: VisitTable) -> np.uint64:
-    """Add visits to the table. Returns how many distinct items it holds now.
+@borrowing
+def count_visits(
+    visits: np.ndarray, row: np.uint64, num_visits: np.uint64, num_found: np.uint64, table: VisitTable
+) -> np.uint64:
+    """Add a row of visits to the table. Returns how many distinct items it holds now.
 
     Args:
-        visits: uint32, the items in order of visit.
+        visits: uint32 [rows, visits], the items in order of visit.
+        row: Which row.
         num_visits: How many of them count.
         num_found: Distinct items so far.
         table: The counts so far.
@@ -62,7 +71,7 @@ def count_visits(visits: np.ndarray, num_visits: np.uint64, num_found: np.uint64
     slots, found = table.slots, table.found
     mask = np.uint64(len(slots) - 1)
     for visit in range(num_visits):
-        item = np.uint64(visits[visit])
+        item = np.uint64(visits[row, visit])
         slot = item * GOLDEN >> HALF_WORD & mask
         entry = slots[slot]
         while entry != 0 and entry >> HALF_WORD != item:
@@ -74,7 +83,7 @@ def count_visits(visits: np.ndarray, num_visits: np.uint64, num_found: np.uint64
     return num_found
 
 
-@njit(nogil=True)
+@borrowing
 def num_visited(num_found: np.uint64, table: VisitTable, at_least: np.uint64) -> np.uint64:
     """How many items were visited at least so often."""
     num = np.uint64(0)
@@ -83,10 +92,10 @@ def num_visited(num_found: np.uint64, table: VisitTable, at_least: np.uint64) ->
     return num
 
 
-@njit(nogil=True)
+@borrowing
 def take_entries(num_found: np.uint64, table: VisitTable) -> tuple[np.uint64, np.uint64]:
     """Move the entries to ``often`` and ``once``, each by first visit, and empty the slots. Returns both counts."""
-    slots, found, often, once, _ = table
+    slots, found, often, once, _, _ = table
     num_often, num_once = np.uint64(0), np.uint64(0)
     for position in range(num_found):
         slot = np.uint64(found[position])
@@ -100,58 +109,60 @@ def take_entries(num_found: np.uint64, table: VisitTable) -> tuple[np.uint64, np
     return num_often, num_once
 
 
-@njit(nogil=True)
-def find_places(num_often: np.uint64, table: VisitTable) -> np.uint64:
-    """Let ``places[c]`` be the rank, from 0, of the first entry with ``c`` visits. Returns the highest count."""
-    _, _, often, _, places = table
+@borrowing
+def rank_often(num_often: np.uint64, table: VisitTable) -> None:
+    """Write ``often`` to ``ranked``: descending visits, ties by first visit; a counting sort."""
+    _, _, often, _, ranked, places = table
     highest = _ONE
     for position in range(num_often):
         visits = often[position] & LOW_HALF
         highest = max(highest, visits)
         places[visits] += _ONE
-    place = np.uint64(0)
-    visits = highest
+    place, visits = np.uint64(0), highest
     while visits > _ONE:
         place, places[visits] = place + places[visits], place
         visits -= _ONE
-    return highest
+    for position in range(num_often):
+        entry = often[position]
+        visits = entry & LOW_HALF
+        ranked[places[visits]] = entry
+        places[visits] += _ONE
+    while highest > _ONE:
+        places[highest] = 0
+        highest -= _ONE
 
 
-@njit(nogil=True)
-def select_top(num_found: np.uint64, table: VisitTable, neighbors: np.ndarray, importances: np.ndarray) -> None:
-    """Write the most visited items and empty the table: descending visits, ties by first visit.
+@borrowing
+def select_top(
+    num_found: np.uint64, table: VisitTable, row: np.uint64, neighbors: np.ndarray, importances: np.ndarray
+) -> None:
+    """Write the most visited items to a row and empty the table: descending visits, ties by first visit.
 
     Most items are visited once, and of these only as many are looked at as there are places left: no sort of all.
 
     Args:
         num_found: Distinct items in the table.
         table: The counts.
-        neighbors: Output int32 [T], padded with -1.
-        importances: Output float32 [T]: visits over the sum of the visits kept, padded with 0.
+        row: Which row of the outputs.
+        neighbors: Output int32 [rows, T], padded with -1.
+        importances: Output float32 [rows, T]: visits over the sum of the visits kept, padded with 0.
     """
-    _, _, often, once, places = table
-    top_t = np.uint64(len(neighbors))
-    num_often, num_once = take_entries(num_found, table)
-    highest = find_places(num_often, table)
-    total = np.uint64(0)
-    for position in range(num_often):
-        entry = often[position]
-        visits = entry & LOW_HALF
-        place = places[visits]
-        places[visits] += _ONE
-        if place < top_t:
-            neighbors[place] = entry >> HALF_WORD
-            importances[place] = visits
-            total += visits
-    for visits in range(highest + _ONE):
-        places[visits] = 0
-    kept_often = min(num_often, top_t)
-    kept = kept_often + min(num_once, top_t - kept_often)
+    top_t = np.uint64(neighbors.shape[1])
+    num_often, _ = take_entries(num_found, table)
+    rank_often(num_often, table)
+    kept, kept_often = min(num_found, top_t), min(num_often, top_t)
+    total = kept - kept_often
+    for place in range(kept_often):
+        entry = table.ranked[place]
+        total += entry & LOW_HALF
+    for place in range(kept_often):
+        entry = table.ranked[place]
+        neighbors[row, place] = entry >> HALF_WORD
+        importances[row, place] = np.float64(entry & LOW_HALF) / np.float64(total)
+    share = np.float32(1 / np.float64(total))
     for place in range(kept_often, kept):
-        neighbors[place] = once[place - kept_often] >> HALF_WORD
-        importances[place] = np.float32(1)
-    total += kept - kept_often
-    for place in range(kept):
-        importances[place] = importances[place] / np.float64(total)
+        entry = table.once[place - kept_often]
+        neighbors[row, place] = entry >> HALF_WORD
+        importances[row, place] = share
     for place in range(kept, top_t):
-        neighbors[place], importances[place] = -1, 0
+        neighbors[row, place], importances[row, place] = -1, 0

@@ -10,13 +10,14 @@ import numpy as np
 from numba import njit
 
 from pinsage.walks.counting import VisitTable, count_visits, new_visit_table, num_visited, select_top
+from pinsage.walks.intrinsics import borrowing
 from pinsage.walks.walkers import ROUND_WALKS, Side, WalkPlan, new_walkers, walk_group
 
 # Enough to hide the latency of memory, few enough for the first levels of the cache.
 WALKERS_IN_FLIGHT = np.int64(512)
 
 
-@njit(nogil=True)
+@borrowing
 def is_enough(num_found: np.uint64, table: VisitTable, plan: WalkPlan) -> bool:
     """Whether the walks may end early."""
     return bool(plan.enough_items > 0 and num_visited(num_found, table, plan.enough_visits) >= plan.enough_items)
@@ -62,9 +63,9 @@ def walk_rows(
             row = np.uint64(first + begin)
             walk_group(items, boards, row, first_walk, last_walk, plan, walkers, visits, num_visits[:rows])
             for position in range(rows):
-                num_found = count_visits(visits[position], num_visits[position], num_found, table)
+                num_found = count_visits(visits, np.uint64(position), num_visits[position], num_found, table)
                 enough = is_enough(num_found, table, plan)
                 if last_walk == plan.num_walks or enough:
-                    select_top(num_found, table, neighbors[begin + position], importances[begin + position])
+                    select_top(num_found, table, np.uint64(begin + position), neighbors, importances)
                     walks_made[begin + position] = last_walk
                     num_found = np.uint64(0)

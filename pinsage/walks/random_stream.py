@@ -7,9 +7,8 @@ draw costs one multiplication: the fold of wyrand (Wang Yi, 2019) over a counter
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from pinsage.walks.intrinsics import fold
+from pinsage.walks.intrinsics import borrowing, fold
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -21,7 +20,7 @@ HALF_WORD = np.uint64(32)
 LOW_HALF = np.uint64(0xFFFFFFFF)
 
 
-@njit(nogil=True)
+@borrowing
 def mix(word: np.uint64) -> np.uint64:
     """The finaliser of splitmix64 (Steele et al. 2014)."""
     word = word + GOLDEN
@@ -30,26 +29,26 @@ def mix(word: np.uint64) -> np.uint64:
     return word ^ (word >> np.uint64(31))
 
 
-@njit(nogil=True)
+@borrowing
 def row_key(seed: np.uint64, row: np.uint64) -> np.uint64:
     """Key of all walks of one item row."""
     return mix(mix(seed) ^ row)
 
 
-@njit(nogil=True)
+@borrowing
 def walk_key(key: np.uint64, walk: np.uint64) -> np.uint64:
     """Key of one walk of the item row that has ``key``."""
     return key + walk * WALK_STEP
 
 
-@njit(nogil=True)
+@borrowing
 def draw(key: np.uint64, number: np.uint64) -> np.uint64:
     """64 random bits: draw ``number`` of the walk that has ``key``."""
     counter = key + number * DRAW_STEP
     return fold(counter, counter ^ FOLD_MASK)
 
 
-@njit(nogil=True)
+@borrowing
 def below(word: np.uint64, limit: np.uint64) -> np.uint64:
     """A number from 0 to ``limit`` (exclusive, at most 2**32) from the high half of a draw, without a division."""
     return (word >> HALF_WORD) * limit >> HALF_WORD

@@ -97,19 +97,19 @@ def draw_pools(
     walkers = new_walkers(1, np.int64(ROUND_WALKS))
     visits = np.empty((1, np.int64(ROUND_WALKS * plan.walk_length) + 1), np.uint32)
     num_visits = np.empty(1, np.uint64)
-    ranked, pagerank = np.empty(most_items, np.int32), np.empty(most_items, np.float32)
+    ranked, pagerank = np.empty((1, most_items), np.int32), np.empty((1, most_items), np.float32)
     for output in range(len(queries)):
         row = np.uint64(queries[output])
         num_found, last_walk = np.uint64(0), np.uint64(0)
         while last_walk < plan.num_walks:
             first_walk, last_walk = last_walk, min(last_walk + ROUND_WALKS, plan.num_walks)
             walk_group(items, boards, row, first_walk, last_walk, plan, walkers, visits, num_visits)
-            num_found = count_visits(visits[0], num_visits[0], num_found, table)
-        select_top(num_found, table, ranked[:num_found], pagerank[:num_found])
+            num_found = count_visits(visits, np.uint64(0), num_visits[0], num_found, table)
+        select_top(num_found, table, np.uint64(0), ranked[:, :num_found], pagerank[:, :num_found])
         num = np.int64(num_found)
         first, last = (low - 1, high) if num >= high else ((low - 1) * num // high, num)
         begin, end = positive_offsets[row], positive_offsets[row + np.uint64(1)]
-        band = without_positives(ranked[first:last], positives[begin:end])
+        band = without_positives(ranked[0, first:last], positives[begin:end])
         draw_some(band, walk_key(row_key(plan.seed, row), plan.num_walks), pools[output])
 
 

@@ -147,7 +147,7 @@ def _neighborhoods_of_visits(
 ) -> None:
     most_visits = np.int64(plan.num_walks * plan.walk_length)
     table = new_visit_table(most_visits, most_visits)
-    visits = np.empty(np.int64(ROUND_WALKS * plan.walk_length) + 1, np.uint32)
+    visits = np.empty((1, np.int64(ROUND_WALKS * plan.walk_length) + 1), np.uint32)
     orders_per_round = np.int64(ROUND_WALKS * plan.walk_length)
     for output in range(len(neighbors)):
         place, end = bounds[output], bounds[output + 1]
@@ -157,10 +157,10 @@ def _neighborhoods_of_visits(
             last_walk = min(last_walk + ROUND_WALKS, plan.num_walks)
             num_visits = np.uint64(0)
             while place < end and orders[place] < round_end:
-                visits[num_visits] = visited[place]
+                visits[0, num_visits] = visited[place]
                 num_visits += np.uint64(visited[place] != first + output)
                 place += 1
-            num_found = count_visits(visits, num_visits, num_found, table)
+            num_found = count_visits(visits, np.uint64(0), num_visits, num_found, table)
             enough = is_enough(num_found, table, plan)
-        select_top(num_found, table, neighbors[output], importances[output])
+        select_top(num_found, table, np.uint64(output), neighbors, importances)
         walks_made[output] = last_walk

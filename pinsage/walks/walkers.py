@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from pinsage.graph.bipartite import BipartiteGraph
-from pinsage.walks.intrinsics import prefetch
+from pinsage.walks.intrinsics import borrowing, prefetch
 from pinsage.walks.random_stream import HALF_WORD, LOW_HALF, below, draw, row_key, walk_key
 
 # Draws of one traversal: the board, the item, and whether the walk goes on.
@@ -101,7 +101,7 @@ def new_walkers(num_items: int, num_walks: int) -> Walkers:
     )
 
 
-@njit(nogil=True)
+@borrowing
 def walk_group(
     items: Side,
     boards: Side,
@@ -139,7 +139,7 @@ def walk_group(
             break
 
 
-@njit(nogil=True)
+@borrowing
 def start_walkers(
     items: Side,
     first: np.uint64,
@@ -166,7 +166,7 @@ def start_walkers(
     return num_going
 
 
-@njit(nogil=True)
+@borrowing
 def hop(side: Side, other: Side, num_going: np.uint64, number: np.uint64, walkers: Walkers) -> None:
     """Move every walker over a random edge of its node; ``number`` is the draw that chooses it."""
     offsets, neighbors, aliases = side
@@ -193,7 +193,7 @@ def hop(side: Side, other: Side, num_going: np.uint64, number: np.uint64, walker
         prefetch(other_offsets, node)
 
 
-@njit(nogil=True)
+@borrowing
 def record_visits(
     first: np.uint64,
     number: np.uint64,
