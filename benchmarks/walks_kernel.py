@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 
 from pinsage.graph.bipartite import BipartiteGraph
+from pinsage.graph.huge_pages import in_huge_pages
+from pinsage.stage_configs import ResourceConfig
 from pinsage.walks.config import WalkConfig
 from pinsage.walks.importance import importance_neighborhoods
 from pinsage.walks.random_stream import GOLDEN, below, draw
@@ -31,7 +33,10 @@ def main() -> None:
     parser.add_argument("--hash", action="store_true", help="hash all neighborhoods, outside the time")
     arguments = parser.parse_args()
     names = ("item_offsets", "item_boards", "board_offsets", "board_items")
-    graph = BipartiteGraph(*(np.load(arguments.folder / f"{name}.npy", mmap_mode="r") for name in names))
+    arrays = [np.load(arguments.folder / f"{name}.npy", mmap_mode="r") for name in names]
+    is_copied = sum(array.nbytes for array in arrays) <= ResourceConfig().huge_page_bytes  # as the stage does
+    graph = BipartiteGraph(*(in_huge_pages(array) if is_copied else array for array in arrays))
+    del arrays
     config = WalkConfig(
         num_walks=arguments.walks,
         walk_length=2,

@@ -173,6 +173,12 @@ class ResourceConfig(BaseModel, frozen=True, extra="forbid"):
     dask_address: str | None = Field(
         default=None, description="Address of a Dask scheduler, such as tls://host:8786; empty = a local cluster."
     )
+    huge_page_bytes: int = Field(
+        default=2**32,
+        ge=0,
+        description="Bytes of the largest graph that a process copies into huge pages before it walks; a larger one is "
+        "walked in its mapped files, at about 1.2 times the cost of a walk.",
+    )
     graph_parts: int = Field(
         default=0,
         ge=0,

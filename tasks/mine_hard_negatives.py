@@ -42,6 +42,7 @@ def mine_hard_negatives(session: Session, graph: Version, pairs: Version) -> Ver
             out.spec,
             config,
             kernel_threads(resources, len(missing)),
+            resources.huge_page_bytes,
             resources=resources,
             name="mine_hard_negatives",
         )
@@ -54,11 +55,18 @@ def mine_hard_negatives(session: Session, graph: Version, pairs: Version) -> Ver
 
 
 def mine_chunk(
-    rows: range, root: str, graph_uri: str, pairs_uri: str, spec: WriteSpec, config: HardNegativeConfig, threads: int
+    rows: range,
+    root: str,
+    graph_uri: str,
+    pairs_uri: str,
+    spec: WriteSpec,
+    config: HardNegativeConfig,
+    threads: int,
+    huge_page_bytes: int,
 ) -> None:
     """Write the pools of some queries: what a Dask worker does."""
     store = Store.open(root)
-    graph, pairs = opened_graph(root, graph_uri), store.version(pairs_uri)
+    graph, pairs = opened_graph(root, graph_uri, huge_page_bytes), store.version(pairs_uri)
     train = pairs.array("train")
     order = np.lexsort((train[:, 1], train[:, 0]))
     offsets = np.concatenate([[0], np.cumsum(np.bincount(train[:, 0], minlength=graph.num_items))]).astype(np.int64)

@@ -6,9 +6,11 @@ import os
 from dataclasses import fields
 from functools import lru_cache
 
+import numpy as np
 import structlog
 
 from pinsage.graph.bipartite import BipartiteGraph
+from pinsage.graph.huge_pages import in_huge_pages
 from pinsage.stage_configs import ResourceConfig
 from pinsage.store import Store, Version, WriteSpec
 from pinsage.walks.config import WalkConfig
@@ -58,13 +60,22 @@ def _sample(session: Session, chunks: list[range], graph: Version, spec: WriteSp
     if resources.graph_parts:
         return sample_shuffled(chunks, root, graph, spec, config, resources)
     threads = kernel_threads(resources, len(chunks))
-    arguments = (root, graph.uri, spec, config, threads)
+    arguments = (root, graph.uri, spec, config, threads, resources.huge_page_bytes)
     return map_chunks(sample_chunk, chunks, *arguments, resources=resources, name="sample_neighborhoods")
 
 
-def sample_chunk(rows: range, root: str, graph_uri: str, spec: WriteSpec, config: WalkConfig, threads: int) -> int:
+def sample_chunk(
+    rows: range,
+    root: str,
+    graph_uri: str,
+    spec: WriteSpec,
+    config: WalkConfig,
+    threads: int,
+    huge_page_bytes: int,
+) -> int:
     """Write the neighborhoods of some rows: what a Dask worker does. Returns the number of walks."""
-    made = importance_neighborhoods(opened_graph(root, graph_uri), rows, config, threads=threads)
+    graph = opened_graph(root, graph_uri, huge_page_bytes)
+    made = importance_neighborhoods(graph, rows, config, threads=threads)
     write_chunk(Store.open(root).resume(spec), rows, made, config)
     return int(made.walks_made.sum())
 
@@ -76,12 +87,19 @@ def kernel_threads(resources: ResourceConfig, num_chunks: int) -> int:
 
 
 @lru_cache(maxsize=1)
-def opened_graph(root: str, uri: str) -> BipartiteGraph:
-    """`open_graph`, once for all chunks of a process: the files are fetched, verified and checked only once."""
-    return open_graph(Store.open(root).version(uri))
+def opened_graph(root: str, uri: str, huge_page_bytes: int) -> BipartiteGraph:
+    """`open_graph`, once for all chunks of a process, and in huge pages unless it is larger than that."""
+    arrays = graph_arrays(Store.open(root).version(uri))
+    if sum(array.nbytes for array in arrays.values()) <= huge_page_bytes:
+        arrays = {name: in_huge_pages(array) for name, array in arrays.items()}
+    return BipartiteGraph(**arrays)
 
 
 def open_graph(graph: Version) -> BipartiteGraph:
-    """Map the arrays of a ``graph`` version, edge weights included where it has them, and check them."""
-    names = [field.name for field in fields(BipartiteGraph) if field.name in graph.names()]
-    return BipartiteGraph(**{name: graph.array(name) for name in names})
+    """Map the arrays of a ``graph`` version and check them."""
+    return BipartiteGraph(**graph_arrays(graph))
+
+
+def graph_arrays(graph: Version) -> dict[str, np.ndarray]:
+    """The mapped arrays of a `BipartiteGraph`, edge weights included where the version has them."""
+    return {field.name: graph.array(field.name) for field in fields(BipartiteGraph) if field.name in graph.names()}

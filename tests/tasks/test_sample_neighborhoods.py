@@ -44,10 +44,11 @@ def planted_graph(session: Session) -> Version:
     return out.version
 
 
-def test_neighbors_stay_in_their_community_and_chunks_change_nothing(tmp_path: Path) -> None:
+def test_neighbors_stay_in_their_community_and_neither_chunks_nor_pages_change_anything(tmp_path: Path) -> None:
     made = []
-    for chunk_rows in (4096, 8192, 65_536):
-        session = Session.open(str(tmp_path / str(chunk_rows)), {"resources.chunk_rows": chunk_rows})
+    for chunk_rows, huge_page_bytes in ((4096, 0), (8192, 2**30), (65_536, 0)):
+        settings = {"resources.chunk_rows": chunk_rows, "resources.huge_page_bytes": huge_page_bytes}
+        session = Session.open(str(tmp_path / str(chunk_rows)), settings)
         made.append(sample_neighborhoods(session, planted_graph(session)))
     assert len({version.uri for version in made}) == 1
     assert len({version.content_digest for version in made}) == 1
