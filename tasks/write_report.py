@@ -19,6 +19,7 @@ from tasks.report.lineage import lineage, timings
 from tasks.report.render import render_page, with_present
 from tasks.report.similarity import similarity
 from tasks.report.sources import Sources
+from tasks.report.speed import speed
 from tasks.report.training import training
 from tasks.session import Session
 
@@ -31,7 +32,7 @@ def write_report(session: Session, day: str, index: Version, evaluation: Version
     """Write what went in, what was built, how good it is and what it recommends, as a page.
 
     The committed page is a function of the versions it is about. The copy for people also holds what belongs to the
-    store at this moment: past evaluations, and the seconds that each version took.
+    store at this moment: past evaluations, and the seconds that the versions took.
 
     Args:
         session: The store.
@@ -51,7 +52,7 @@ def write_report(session: Session, day: str, index: Version, evaluation: Version
                 path = Path(folder) / "page.html"
                 path.write_text(_page(sources), encoding="utf-8")
                 out.write_file("page", path, ".html")
-    present = [section for section in (history(sources), timings(sources)) if section is not None]
+    present = [section for section in (history(sources), speed(sources), timings(sources)) if section is not None]
     page = with_present(out.version.path("page").read_text(encoding="utf-8"), present)
     page_path = store.put_page(f"reports/{day}/index.html", page.encode())
     log.info("write_report", version=out.version.uri, page=page_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -159,9 +160,21 @@ class ShardedIndex:
         found = [
             shard.item_rows[shard.trees.get_nns_by_vector(vector, wanted, search_k=effort)] for shard in self.shards
         ]
-        rows = np.unique(np.concatenate([self.head_rows, *found])).astype(np.int64)
+        rows = np.unique(np.concatenate([np.empty(0, dtype=np.int32), *found]))
+        rows = rows[~np.isin(rows, self.head_rows)]
+        scores = self.geometry.scores(np.atleast_2d(query), np.asarray(self.embeddings[rows]))[0]
+        if len(self.head_rows):
+            rows = np.concatenate([rows, self.head_rows])
+            scores = np.concatenate([scores, self.geometry.scores(np.atleast_2d(query), self._head_vectors)[0]])
         if len(excluded):
-            rows = rows[~np.isin(rows, excluded)]
-        scores = self.geometry.scores(np.atleast_2d(query), self.embeddings[rows])[0]
-        order = np.argsort(-scores, kind="stable")[:k]  # rows ascend
-        return rows[order], scores[order]
+            allowed = ~np.isin(rows, excluded)
+            rows, scores = rows[allowed], scores[allowed]
+        if k < len(rows):  # few are sorted
+            kept = scores >= np.partition(scores, len(scores) - k)[len(scores) - k]
+            rows, scores = rows[kept], scores[kept]
+        order = np.lexsort((rows, -scores))[:k]
+        return rows[order].astype(np.int64), scores[order]
+
+    @cached_property
+    def _head_vectors(self) -> np.ndarray:
+        return np.asarray(self.embeddings[self.head_rows])

@@ -10,13 +10,11 @@ CURVES = {
     "loss": "Training loss. Hard negatives are added epoch by epoch, so it does not fall steadily.",
     "learning_rate": "Learning rate: warm-up, then exponential decay.",
     "hard_negatives": "Hard negatives for each pair: the curriculum.",
-    "examples_per_second": "Pairs trained on in a second.",
-    "idle_share": "Share of the time that the trainer waited for minibatches.",
 }
 
 
 def training(sources: Sources) -> Section:
-    """Every curve that the history holds, and the hit-rate on the tuning pairs."""
+    """Every curve that the history holds, and the hit-rate on the tuning pairs; times are in `speed.py`."""
     history = sources.model.json("history")
     charts = []
     if history["tune"]:
