@@ -44,7 +44,7 @@ class PublishConfig(BaseModel, frozen=True, extra="forbid"):
         default=0.9, ge=0, le=1, description="Share of the catalogue's items that must be in the index."
     )
     max_norm_deviation: float = Field(
-        default=0.001,
+        default=0.01,
         ge=0,
         le=1,
         description="Largest distance from 1 of an embedding's norm (without the popularity term).",
@@ -121,7 +121,7 @@ class ValidationConfig(BaseModel, frozen=True, extra="forbid"):
         default=200, ge=0, le=1_000_000_000, description="Median rows a day below which the volume is not judged."
     )
     min_volume_ratio: float = Field(
-        default=0.01,
+        default=0.001,
         ge=0,
         le=1,
         description="Fewest saves or engagements of a day, as a multiple of the trailing median, or the day fails.",

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from pinsage.store import Version
+from pinsage.store import ReferenceMovedError, Version
 from tasks.evaluate_model import evaluate_model
 from tasks.prepared import open_prepared
 from tasks.session import Session
@@ -25,17 +25,16 @@ class Promotion:
 
 
 def promote_model(session: Session, evaluation: Version) -> Promotion:
-    """Make the evaluated challenger the champion if `decide_promotion` says so.
-
-    Raises:
-        ReferenceMovedError: Another champion was made meanwhile; retry.
-    """
+    """Make the evaluated challenger the champion if `decide_promotion` says so, again where another one comes first."""
     champions = session.store.ref("champion")
     head = champions.head()
     decision = decide_promotion(session, evaluation)
     if decision.promoted:
         details = {"reason": decision.reason, "evaluation": evaluation.uri}
-        champions.append(decision.model, after=0 if head is None else head.number, details=details)
+        try:
+            champions.append(decision.model, after=0 if head is None else head.number, details=details)
+        except ReferenceMovedError:
+            return promote_model(session, evaluation)
     log.info("promote_model", promoted=decision.promoted, reason=decision.reason, model=decision.model)
     return decision
 

@@ -9,7 +9,7 @@ import structlog
 
 from pinsage.index.geometry import row_blocks
 from pinsage.serving.published import PublishedIndex, open_published
-from pinsage.store import Version
+from pinsage.store import ReferenceMovedError, Version
 from tasks.rollback import rolled_back
 from tasks.session import Session
 
@@ -33,7 +33,7 @@ class Publication:
 
 
 def publish_index(session: Session, index: Version, *, force: bool = False) -> Publication:
-    """Check an index and point ``published`` to it.
+    """Check an index and point ``published`` to it; decide again where another publication comes first.
 
     Args:
         session: Store and configuration (``publish``).
@@ -43,7 +43,6 @@ def publish_index(session: Session, index: Version, *, force: bool = False) -> P
 
     Raises:
         PublicationRefusedError: A check failed; the message names each with what was got and expected.
-        ReferenceMovedError: Another publication came first; retry.
     """
     store = session.store
     references = store.ref("published")
@@ -63,7 +62,10 @@ def publish_index(session: Session, index: Version, *, force: bool = False) -> P
             f"{index.uri} is not published, {'nothing' if current is None else current.uri} stays in force:\n"
             + "\n".join(f"  {fault}" for fault in faults)
         )
-    reference = references.append(index.uri, after=number, details={"day": index.partition, "forced": force})
+    try:
+        reference = references.append(index.uri, after=number, details={"day": index.partition, "forced": force})
+    except ReferenceMovedError:
+        return publish_index(session, index, force=force)
     log.info("publish_index", number=reference.number, index=index.uri)
     return Publication(True, "passed every check", reference.number, index.uri)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,15 @@ def test_several_faults_are_all_named(session: Session) -> None:
     bad = rebuilt(session, lambda vectors: vectors * np.float32(2))
     with pytest.raises(PublicationRefusedError, match=r"recall@5[^\n]*\n  norms"):
         publish_index(strict, bad)
+
+
+def test_publications_at_once_decide_again(session: Session) -> None:
+    older, newer = index_of(session), rebuilt(session, lambda vectors: vectors)
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(lambda index: publish_index(session, index), [older, newer] * 4))
+    history = [entry.uri for entry in session.store.ref("published").history()]
+    assert history in ([newer.uri], [older.uri, newer.uri]), "each at most once, the newer day last"
+    assert sum(each.published for each in done) == len(history)
 
 
 def test_an_older_day_replaces_a_newer_one_only_when_forced(session: Session) -> None:
