@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import random
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,17 +21,19 @@ from safetensors.torch import save_file
 
 from pinsage.features.assemble import FeatureEncoder
 from pinsage.model.config import ModelConfig
-from pinsage.model.layerwise import top_neighbors
+from pinsage.model.layerwise import Layerwise, top_neighbors
 from pinsage.model.pinsage import PinSage
 from pinsage.store import Version
 from pinsage.training.config import TrainingConfig
 from pinsage.training.minibatch import MinibatchBuilder, TrainingData
+from tasks import embedding_chunks
 from tasks.build_graph import build_graph
 from tasks.embed_items import embed_items, open_model
 from tasks.featurize_items import encode_with, featurize_items, items_in_row_order, placed_in_basis
 from tasks.prepared import Prepared
 from tasks.sample_neighborhoods import open_graph, sample_neighborhoods
 from tasks.session import Session
+from tests.faults.fork_server import ForkServer
 
 PROJECT = Path(__file__).parents[2]
 DAYS = ["2026-03-01", "2026-03-02"]
@@ -221,32 +224,42 @@ def test_killed_stage_ends_with_the_same_bytes(tmp_path: Path, failpoint: str) -
     assert embed_items(session, second, model).content_digest == expected.content_digest
 
 
-def finished_chunks(session: Session) -> dict[str, bytes | None]:
-    """The records of finished chunks of all layers; each names the attempt that computed the chunk."""
-    objects = session.store.objects
-    keys = [info.key for name in ("embedding_layers", "embeddings") for info in objects.walk(name)]
-    return {key: objects.get(key) for key in keys if "/_chunks/" in key}
+def embed_counted(root: str, model: str, started: str) -> None:
+    """Embed the second day; every chunk that is computed is first written down in ``started``."""
+    compute = embedding_chunks._compute
+
+    def counted(inference: Layerwise, layer: int, below: Version | None, **given: np.ndarray) -> tuple[np.ndarray, ...]:
+        with open(started, "a", encoding="utf-8") as file:
+            file.write(f"{layer} {len(given['h'])}\n")
+        return compute(inference, layer, below, **given)
+
+    embedding_chunks._compute = counted
+    session = Session.open(root, SETTINGS)
+    embed_items(session, prepare(session, DAYS[1]), session.store.version(model))
 
 
 @pytest.mark.slow
-def test_a_kill_costs_at_most_the_chunk_at_work(tmp_path: Path) -> None:
-    """As many kills as ``PINSAGE_EMBED_KILLS`` says, 4 when it is unset."""
+def test_twenty_kills_cost_a_chunk_each_at_most(tmp_path: Path) -> None:
     calm = Session.open(str(tmp_path / "calm"), SETTINGS)
     first, second = (prepare(calm, day) for day in DAYS)
-    expected = embed_items(calm, second, untrained(calm, first))
-    session = Session.open(str(tmp_path / "store"), SETTINGS)
-    first, second = (prepare(session, day) for day in DAYS)
-    model = untrained(session, first)
-    moments = random.Random(3)
-    for _ in range(int(os.environ.get("PINSAGE_EMBED_KILLS", "4"))):
-        before = finished_chunks(session)
-        place = moments.choice(["chunk.before_data", "chunk.after_data", "chunk.after_record", "commit.before"])
-        ended = subprocess.run(
-            [sys.executable, "-c", RUN, str(tmp_path / "store"), model.uri],
-            env={**os.environ, "PINSAGE_FAILPOINT": place},
-            cwd=PROJECT,
-            check=False,
-        )
-        assert ended.returncode in (0, -signal.SIGKILL)
-        assert before.items() <= finished_chunks(session).items(), "what was finished is not computed again"
-    assert embed_items(session, second, model).content_digest == expected.content_digest
+    model = untrained(calm, first)
+    shutil.copytree(tmp_path / "calm", tmp_path / "store")
+    started, run = tmp_path / "started", "tests.tasks.test_embed_items:embed_counted"
+    places = ["chunk.before_data", "chunk.after_data", "chunk.after_record"] * 6 + ["commit.before", "commit.after"]
+    with ForkServer(tmp_path, "tests.tasks.test_embed_items") as forks:
+        arguments = (str(tmp_path / "store"), model.uri, str(started))
+        for place in places:
+            fork = forks.start(run, *arguments, environment={"PINSAGE_FAILPOINT": place})
+            assert fork.wait() == -signal.SIGKILL, (place, fork.log)
+        forks.run(run, *arguments)
+        forks.run(run, str(tmp_path / "calm"), model.uri, str(tmp_path / "started_calm"))
+    chunks = Counter((tmp_path / "started_calm").read_text().splitlines())
+    computed = Counter(started.read_text().splitlines())
+    assert computed.keys() == chunks.keys()
+    assert chunks.total() == 6, "two chunks of three layers"
+    assert chunks.total() < computed.total() <= chunks.total() + len(places)
+    made, expected = (
+        embed_items(session, second, model).content_digest
+        for session in (Session.open(str(tmp_path / "store"), SETTINGS), calm)
+    )
+    assert made == expected

@@ -1,7 +1,7 @@
 // An item as a card: its picture if it has one, else a tile in its category's color.
 import { colored, element } from "./elements.js";
 
-export function card(item, { href, meta, badge } = {}) {
+export function card(item, { href, meta = [], badge } = {}) {
   const letter = (item.title.match(/[\p{L}\p{N}]/u) ?? ["·"])[0].toUpperCase();
   const tile = colored(element("div", { class: "tile", "data-letter": letter }, element("span", {}, item.category)), item.category);
   if (item.image_url) {
@@ -10,7 +10,7 @@ export function card(item, { href, meta, badge } = {}) {
     picture.addEventListener("error", () => picture.remove());
     tile.append(picture);
   }
-  const line = element("span", { class: "meta" }, element("span", {}, meta ?? ""));
+  const line = element("span", { class: "meta" }, ...meta.map((each) => element("span", {}, each)));
   if (badge) line.append(element("span", { class: "badge" }, badge));
   const text = element("div", { class: "text" }, element("span", { class: "title", title: item.title }, item.title), line);
   return element(href ? "a" : "div", { class: "card", href, "data-key": item.key }, tile, text);

@@ -5,8 +5,8 @@ import { element } from "./elements.js";
 
 const SHOWN = 6;
 const METHODS = [
-  ["pinsage", "PinSage", "Graph and content together: the published index.", (score) => score.toFixed(3)],
-  ["content", "Content", "Cosine of the items' own features; knows no saves.", (score) => score.toFixed(3)],
+  ["pinsage", "PinSage", "Graph and content together: the published index.", (score, popularity) => `${popularity ? "score" : "similarity"} ${score.toFixed(3)}`],
+  ["content", "Content", "Cosine of the items' own features; knows no saves.", (score) => `similarity ${score.toFixed(3)}`],
   ["random_walk", "Random walk", "What short walks over boards visit most; knows no content.", (score) => `${(100 * score).toFixed(1)}% of visits`],
   ["popularity", "Popularity", "What most boards hold: the same for every item.", (score) => `${score.toLocaleString("en")} boards`],
 ];
@@ -17,7 +17,7 @@ export async function showStarters(view, overview, link) {
     element("p", { class: "lead" },
       `Search one of ${overview.num_items.toLocaleString("en")} items, or begin with one of these. ` +
       "You see the neighbors that PinSage has learned beside those of simpler methods."),
-    element("section", { class: "starters" }, cards(overview.starters, (item) => ({ href: link(item.key), meta: "" }))));
+    element("section", { class: "starters" }, cards(overview.starters, (item) => ({ href: link(item.key) }))));
 }
 
 export async function showNeighbors(view, state, link, change) {
@@ -27,7 +27,7 @@ export async function showNeighbors(view, state, link, change) {
     onchange: (event) => change({ popularity: Number(event.target.value) }),
   });
   const asked = element("section", { class: "asked" },
-    card(compared.item, { meta: "" }),
+    card(compared.item),
     element("div", {},
       element("h1", {}, compared.item.title),
       element("p", { class: "facts" }, [compared.item.category, compared.item.key].filter(Boolean).join(" · ")),
@@ -36,9 +36,11 @@ export async function showNeighbors(view, state, link, change) {
   const ours = new Set(compared.methods.pinsage.map((item) => item.key));
   const rows = METHODS.map(([name, title, note, shown]) => {
     const found = compared.methods[name];
+    const namesakes = (item) => found.filter((other) => other.title === item.title).length > 1;
     const list = found.length
       ? cards(found, (item) => ({
-        href: link(item.key), meta: shown(item.score),
+        href: link(item.key),
+        meta: [shown(item.score, state.popularity), ...(namesakes(item) ? [item.key] : [])],
         badge: name !== "pinsage" && ours.has(item.key) ? "also PinSage" : "",
       }))
       : element("p", { class: "none-found" }, NOTHING[name]);
