@@ -24,6 +24,7 @@ from pydantic import BaseModel
 
 from pinsage.store.digests import canonical_json
 from pinsage.store.errors import (
+    DamagedVersionError,
     StorageDeniedError,
     StorageFullError,
     StoreError,
@@ -193,9 +194,21 @@ class Store:
         return ReferenceLog(self.objects, name)
 
     def referenced(self, name: str) -> Version | None:
-        """Open the version that the head of ``name`` points to, or None for an empty log."""
+        """Open the version that the head of ``name`` points to, or None for an empty log.
+
+        Raises:
+            DamagedVersionError: ``name`` is that of a partition, and its head points to a version of another one.
+        """
         head = self.ref(name).head()
-        return None if head is None else self.version(head.uri)
+        if head is None:
+            return None
+        if "/" in name and head.uri.rpartition("/")[0] != name:
+            key = f"{REFERENCES}/{name}/{head.number:012d}.json"
+            raise DamagedVersionError(
+                f"reference {key} points to {head.uri}, expected a version of {name}; drop it (`pinsage drop {key} "
+                "--root ROOT`) and run its stage, or the ingestion, again"
+            )
+        return self.version(head.uri)
 
     def ref_names(self, prefix: str) -> list[str]:
         """List the names below ``prefix``: the days of ``raw/saves``, sorted."""

@@ -290,6 +290,20 @@ def test_dropping_an_unknown_version_is_an_error(store: Store) -> None:
         drop_version(store, f"graph/{DAY}/missing")
 
 
+def test_a_reference_of_a_partition_points_into_it(store: Store) -> None:
+    version = write(store)
+    for name in ("published", f"graph/{DAY}"):
+        store.ref(name).point_to(version.uri)
+        found = store.referenced(name)
+        assert found is not None
+        assert found.uri == version.uri
+    store.ref("graph/2026-03-02").point_to(version.uri)
+    with pytest.raises(
+        DamagedVersionError, match=r"points to graph/2026-03-01.*pinsage drop _refs/graph/2026-03-02/0+1"
+    ):
+        store.referenced("graph/2026-03-02")
+
+
 def test_what_others_leave_between_is_passed_over(tmp_path: Path) -> None:
     store = Store.open(tmp_path / "store")
     version = write(store)
