@@ -82,7 +82,7 @@ class ValidationConfig(BaseModel, frozen=True, extra="forbid"):
         description="Share of saves or engagements of items that no items partition up to the day holds.",
     )
     max_no_board_share: float = Field(
-        default=0.5,
+        default=0.9,
         ge=0,
         le=1,
         description="Share of saves without a board, such as those of a shop's guests where people are boards.",

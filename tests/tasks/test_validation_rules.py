@@ -23,6 +23,7 @@ from tests.faults.test_damage import spoil
 SETTINGS: dict[str, Any] = {
     "validation.volume_min_days": 3,
     "validation.min_volume_ratio": 0.1,
+    "validation.max_no_board_share": 0.5,
     "validation.degree_min_saves": 100,
     "validation.max_board_share": 0.5,
     "validation.max_item_share": 0.5,
