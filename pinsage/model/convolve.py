@@ -71,7 +71,7 @@ class PinSageConv(MessagePassing):
 
     def project(self, h: Tensor) -> Tensor:
         """ReLU(Q h + q), (N, H)."""
-        return functional.relu(self.neighbor(h))
+        return functional.relu(self.neighbor(h), inplace=True)
 
     def pool(self, h: Tensor, projected: Tensor, neighbors: Tensor, importances: Tensor) -> Tensor:
         """Pool projections and combine them with the nodes' own representations.
@@ -98,4 +98,8 @@ class PinSageConv(MessagePassing):
 
     def combine(self, h: Tensor, pooled: Tensor) -> Tensor:
         """Outputs z (M, O) of the nodes' own representations h (M, I) and their pooled neighbors n (M, H)."""
-        return functional.normalize(functional.relu(self.update_node(torch.cat([h, pooled], dim=-1))), dim=-1)
+        return self.combine_joined(torch.cat([h, pooled], dim=-1))
+
+    def combine_joined(self, joined: Tensor) -> Tensor:
+        """Outputs z (M, O) of [h ; n] (M, I + H)."""
+        return functional.normalize(functional.relu(self.update_node(joined), inplace=True), dim=-1)

@@ -67,7 +67,9 @@ class Layerwise:
             Projections [n, H].
         """
         first = self.model.layers[0]
-        (projected,) = self._in_blocks(lambda h: (first.project(h),), [h], [first.neighbor.out_features], stored=True)
+        (projected,) = self._in_blocks(
+            lambda h: (first.project(h),), [(h,)], [first.neighbor.out_features], stored=True
+        )
         return projected
 
     def convolve(
@@ -92,13 +94,13 @@ class Layerwise:
         """
         convolution, following = self.model.layers[layer - 1 : layer + 1]
 
-        def compute(h: Tensor, pooled: Tensor) -> Sequence[Tensor]:
-            output = convolution.combine(h, pooled)
+        def compute(joined: Tensor) -> Sequence[Tensor]:
+            output = convolution.combine_joined(joined)
             return output, following.project(output)
 
         pooled = self._pool(projected, neighbors, importances)
         widths = [convolution.update_node.out_features, following.neighbor.out_features]
-        output, projections = self._in_blocks(compute, [h, pooled], widths, stored=True)
+        output, projections = self._in_blocks(compute, [(h, pooled)], widths, stored=True)
         return output, projections
 
     def embed(
@@ -125,12 +127,12 @@ class Layerwise:
         """
         convolution = self.model.layers[-1]
 
-        def compute(h: Tensor, pooled: Tensor, features: Tensor, log_degrees: Tensor) -> Sequence[Tensor]:
-            return (self.model.embeddings(convolution.combine(h, pooled), features, log_degrees),)
+        def compute(joined: Tensor, features: Tensor, log_degrees: Tensor) -> Sequence[Tensor]:
+            return (self.model.embeddings(convolution.combine_joined(joined), features, log_degrees),)
 
         pooled = self._pool(projected, neighbors, importances)
         (rows,) = self._in_blocks(
-            compute, [h, pooled, features, log_degrees], [self.model.embedding_width], stored=False
+            compute, [(h, pooled), (features,), (log_degrees,)], [self.model.embedding_width], stored=False
         )
         return rows
 
@@ -162,26 +164,30 @@ class Layerwise:
     def _in_blocks(
         self,
         compute: Callable[..., Sequence[Tensor]],
-        inputs: Sequence[np.ndarray],
+        inputs: Sequence[tuple[np.ndarray, ...]],
         widths: Sequence[int],
         *,
         stored: bool,
     ) -> list[np.ndarray]:
-        """Outputs [n, width] of ``compute`` on blocks of the inputs; ``stored`` ones as ``intermediate``."""
+        """Outputs [n, width] of ``compute`` on blocks of the inputs; ``stored`` ones as ``intermediate``.
+
+        An input of several arrays is one tensor with their columns side by side.
+        """
+        num_rows = len(inputs[0][0])
         narrow = stored and self.intermediate == "bfloat16"
-        outputs = [np.empty((len(inputs[0]), width), np.uint16 if narrow else np.float32) for width in widths]
+        outputs = [np.empty((num_rows, width), np.uint16 if narrow else np.float32) for width in widths]
 
         @torch.inference_mode()
         def compute_block(start: int) -> None:
             rows = slice(start, start + BLOCK_ROWS)
-            made = compute(*(_block(array[rows]).to(self.device) for array in inputs))
+            made = compute(*(_block([array[rows] for array in arrays]).to(self.device) for arrays in inputs))
             for output, tensor in zip(outputs, made, strict=True):
                 if narrow:
                     tensor = tensor.to(torch.bfloat16).view(torch.uint16)
                 output[rows] = tensor[: len(output[rows])].cpu().numpy()
 
         with one_torch_thread(), ThreadPoolExecutor(self.threads) as executor:
-            list(executor.map(compute_block, range(0, len(inputs[0]), BLOCK_ROWS)))
+            list(executor.map(compute_block, range(0, num_rows, BLOCK_ROWS)))
         return outputs
 
 
@@ -196,12 +202,19 @@ def one_torch_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _block(rows: np.ndarray) -> Tensor:
-    """Rows as a float32 tensor of BLOCK_ROWS rows, filled up with zeros."""
-    filled = torch.empty((BLOCK_ROWS, *rows.shape[1:]), dtype=torch.float32)
-    filled[len(rows) :] = 0
-    if rows.dtype == np.uint16:
-        filled[: len(rows)] = torch.from_numpy(np.array(rows)).view(torch.bfloat16)
-    else:
-        filled[: len(rows)].numpy()[:] = rows
+def _block(arrays: Sequence[np.ndarray]) -> Tensor:
+    """Rows of arrays side by side as a float32 tensor of BLOCK_ROWS rows, filled up with zeros."""
+    num_rows, row_shape = len(arrays[0]), arrays[0].shape[1:]
+    if len(arrays) > 1:
+        row_shape = (sum(array.shape[1] for array in arrays),)
+    filled = torch.empty((BLOCK_ROWS, *row_shape), dtype=torch.float32)
+    filled[num_rows:] = 0
+    first = 0
+    for array in arrays:
+        place = filled[:num_rows, first : first + array.shape[1]] if array.ndim > 1 else filled[:num_rows]
+        if array.dtype == np.uint16:
+            place.copy_(torch.from_numpy(np.array(array)).view(torch.bfloat16))
+        else:
+            place.numpy()[:] = array
+        first += array.shape[-1]
     return filled

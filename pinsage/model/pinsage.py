@@ -102,7 +102,7 @@ class PinSage(nn.Module):
     def head(self, h: Tensor, features: Tensor) -> Tensor:
         """Unit vectors (M, D) of the last layer's output (M, H) and the items' own features (M, F)."""
         read = torch.cat([h, features], dim=-1) if self.config.skip else h
-        return functional.normalize(self.head_output(functional.relu(self.head_hidden(read))), dim=-1)
+        return functional.normalize(self.head_output(functional.relu(self.head_hidden(read), inplace=True)), dim=-1)
 
     def popularity_terms(self, h: Tensor, log_degrees: Tensor) -> Tensor:
         """Popularity terms (M,)."""
