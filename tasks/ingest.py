@@ -200,9 +200,12 @@ def _default_day(session: Session, source: _Source, day: str | None, spills: dic
         delivered = session.store.ref_names("raw/saves")
         if delivered:
             return delivered[0]
+    names = {"items": "item-timestamp", "saves": "timestamp", "engagements": "engagement-timestamp"}
+    more = "; items that are ingested with or after their saves count from the first day of these"
     raise IngestError(
         f"{source.table} {source.path}: no column with times was named, so its day is unknown; "
-        f"name it (--timestamp COLUMN) or give --day YYYY-MM-DD; its columns are: {', '.join(source.schema.names)}"
+        f"name it (--{names[source.table]} COLUMN) or give --day YYYY-MM-DD{more if source.table == 'items' else ''}; "
+        f"its columns are: {', '.join(source.schema.names)}"
     )
 
 

@@ -33,7 +33,16 @@ def open_session(root: str, settings: list[str], *, new: bool = False) -> Sessio
     Args:
         root: Store root.
         settings: What ``--set`` was given.
-        new: Whether the store may not be there yet: a mistyped root must not become an empty store.
+        new: Whether the store may not be there yet.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+    """
+    return Session.open(existing(root, new=new), parse_settings(settings))
+
+
+def existing(root: str, *, new: bool = False) -> str:
+    """Return a root that is there, or with ``new`` may be made: a mistyped one must not become an empty store.
 
     Raises:
         FileNotFoundError: There is no such folder.
@@ -41,7 +50,7 @@ def open_session(root: str, settings: list[str], *, new: bool = False) -> Sessio
     if root.strip() and "://" not in root and not (Path(root).is_dir() or (new and not Path(root).exists())):
         expected = "a folder" if new else "a folder that `pinsage ingest` made"
         raise FileNotFoundError(f"store root {root}: expected {expected}; check --root")
-    return Session.open(root, parse_settings(settings))
+    return root
 
 
 def parse_settings(settings: list[str]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from tasks.cli.app import Day, Json, Root, app, console, emit, open_session, two_columns
+from tasks.cli.app import Day, Json, Root, app, console, emit, existing, open_session, two_columns
 
 
 @app.command(context_settings={"ignore_unknown_options": True})  # ids may be negative
@@ -20,7 +20,7 @@ def recommend(
     """Recommend items for an item, from the published index."""
     from pinsage.serving.recommender import Recommender
 
-    found = Recommender(root).similar(item, k, popularity)
+    found = Recommender(existing(root)).similar(item, k, popularity)
     _print_items(f"for {item}", [asdict(each) for each in found], as_json)
 
 
@@ -34,7 +34,7 @@ def search(
     """Find items of the published index by their titles."""
     from pinsage.serving.recommender import Recommender
 
-    found = Recommender(root).search(text, k)
+    found = Recommender(existing(root)).search(text, k)
     _print_items(f"titles like {text!r}", [asdict(each) for each in found], as_json)
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tasks.cli.app import Root, Settings, app, errors, parse_settings
+from tasks.cli.app import Root, Settings, app, errors, existing, parse_settings
 
 
 @app.command()
@@ -28,7 +28,7 @@ def serve(
     given: dict[str, Any] = {"serving.host": host, "serving.port": port}
     overrides = {name: value for name, value in given.items() if value is not None}
     config = load_config({**parse_settings(settings), **overrides}).serving
-    recommender = Recommender(root, config)
+    recommender = Recommender(existing(root), config)
     serve_forever(
         recommender,
         config,

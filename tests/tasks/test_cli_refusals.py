@@ -97,7 +97,16 @@ def test_roots_of_other_kinds(root: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["status"], ["plan", "--day", "2026-03-01"], ["gc"], ["run", "--day", "2026-03-01"]]
+    "command",
+    [
+        ["status"],
+        ["plan", "--day", "2026-03-01"],
+        ["gc"],
+        ["run", "--day", "2026-03-01"],
+        ["recommend", "1"],
+        ["search", "one"],
+        ["serve"],
+    ],
 )
 def test_a_mistyped_root_becomes_no_store(tmp_path: Path, command: list[str]) -> None:
     result = CliRunner().invoke(app, [*command, "--root", str(tmp_path / "sotre")])

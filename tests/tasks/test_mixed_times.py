@@ -87,3 +87,12 @@ def test_engagements_take_the_column_with_times_of_the_saves(tmp_path: Path) -> 
     mapping = IngestMapping(timestamp="ts")
     ingest(session, items=None, saves=tmp_path / "saves.csv", engagements=tmp_path / "engagements.csv", mapping=mapping)
     assert session.store.ref_names("raw/engagements") == [DAY]
+
+
+def test_items_alone_need_a_day_or_saves_before_them(tmp_path: Path) -> None:
+    session = Session.open(str(tmp_path / "store"))
+    with pytest.raises(IngestError, match=r"--item-timestamp COLUMN\) or give --day .* with or after their saves"):
+        deliver(session, tmp_path, items=ITEMS)
+    deliver(session, tmp_path, saves=TIMED)
+    deliver(session, tmp_path, items=ITEMS)
+    assert session.store.ref_names("raw/items") == [DAY]
