@@ -9,6 +9,7 @@ import structlog
 
 from pinsage.serving.published import open_published
 from pinsage.store import Version
+from tasks.measure_pruning import measure_pruning
 from tasks.report.evaluation import evaluation as evaluation_section
 from tasks.report.examples import hard_negatives, recommendations
 from tasks.report.graph import graph
@@ -16,6 +17,7 @@ from tasks.report.history import history
 from tasks.report.index import index as index_section
 from tasks.report.ingested import ingested
 from tasks.report.lineage import lineage, timings
+from tasks.report.pruning import pruning
 from tasks.report.render import render_page, with_present
 from tasks.report.similarity import similarity
 from tasks.report.sources import Sources
@@ -32,7 +34,8 @@ def write_report(session: Session, day: str, index: Version, evaluation: Version
     """Write what went in, what was built, how good it is and what it recommends, as a page.
 
     The committed page is a function of the versions it is about. The copy for people also holds what belongs to the
-    store at this moment: past evaluations, and the seconds that the versions took.
+    store at this moment: past evaluations, the effect of pruning where there is one, and the seconds that the versions
+    took.
 
     Args:
         session: The store.
@@ -52,7 +55,9 @@ def write_report(session: Session, day: str, index: Version, evaluation: Version
                 path = Path(folder) / "page.html"
                 path.write_text(_page(sources), encoding="utf-8")
                 out.write_file("page", path, ".html")
-    present = [section for section in (history(sources), speed(sources), timings(sources)) if section is not None]
+    measured = None if evaluation is None else measure_pruning(session, evaluation)
+    sections = (history(sources), pruning(measured), speed(sources), timings(sources))
+    present = [section for section in sections if section is not None]
     page = with_present(out.version.path("page").read_text(encoding="utf-8"), present)
     page_path = store.put_page(f"reports/{day}/index.html", page.encode())
     log.info("write_report", version=out.version.uri, page=page_path)

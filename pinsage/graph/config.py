@@ -1,6 +1,6 @@
 """Settings of the graph."""
 
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, Field
 
@@ -58,6 +58,17 @@ class GraphConfig(BaseModel, frozen=True, extra="forbid"):
         return self.degree_exponent < 1 or self.degree_cap > 0
 
     @property
+    def is_pruned(self) -> bool:
+        """Whether edges are left out."""
+        return self.limits_boards or self.limits_degrees
+
+    @property
+    def unpruned(self) -> Self:
+        """The same without leaving out edges."""
+        rules = ("min_board_items", "max_board_items", "degree_exponent", "degree_cap", "degree_floor")
+        return self.model_copy(update={name: type(self).model_fields[name].default for name in rules})
+
+    @property
     def is_plain(self) -> bool:
         """Whether the graph is all the saves and nothing else: only then days can be added to it."""
-        return not (self.limits_boards or self.limits_degrees or self.recency_half_life_days)
+        return not (self.is_pruned or self.recency_half_life_days)
