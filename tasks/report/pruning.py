@@ -19,7 +19,7 @@ def pruning(measured: Version | None) -> Section | None:
             f"{seconds[f'walk_seconds_{name}']:,.3f}",
             *(f"{value:.4f}" for metric, value in each.items() if metric.startswith("hit_rate")),
         )
-        for name, each in effect.items()
+        for name, each in (("before", effect["before"]), ("after", effect["after"]))
     ]
     rates = [metric for metric in effect["before"] if metric.startswith("hit_rate")]
     table = Table(["", "edges", "kept", "seconds of all walks", *rates], rows)
