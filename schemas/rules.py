@@ -28,8 +28,8 @@ class Rule:
     settings: str = ""
 
 
-# Faults with a limit of their own, no part of the share of faulty rows: at-least-once deliveries repeat rows, and items
-# that a shop no longer sells are missing from its catalog, and a shop has guests.
+# Faults with a limit of their own, no part of the share of faulty rows: at-least-once deliveries repeat rows, a catalog
+# lacks what is no longer sold, and a shop has guests.
 LIMITED_APART = ("duplicate", "unknown_item", "no_board")
 
 

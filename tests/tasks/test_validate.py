@@ -117,7 +117,7 @@ def test_many_failed_days_are_summarised(session: Session, tmp_path: Path) -> No
     assert message.count("validation.max_unknown_item_share") == 3
     assert "and 57 days more, 2026-03-04 to 2026-04-29; all of them in" in message
     assert "share_unknown_item: 57 days, 2026-03-04 to 2026-04-29" in message
-    page = session.store.page("validation/saves.txt")
+    page = session.store.page(f"validation/saves/{days[0]}.txt")
     assert page is not None
     assert page.decode().count("share_unknown_item: got") == 60
 

@@ -73,7 +73,7 @@ def broken_rules(session: Session, table: str, days: list[str]) -> dict[str, set
     """Day -> the rules that it broke, as the page says that the message names; and that no other day failed."""
     with pytest.raises(ValidationFailedError):
         validate_days(session, days)
-    page = session.store.page(f"validation/{table}.txt")
+    page = session.store.page(f"validation/{table}/{days[0]}.txt")
     assert page is not None
     found: dict[str, set[str]] = {}
     for line in page.decode().splitlines():
