@@ -153,15 +153,16 @@ class ShardedIndex:
         Returns:
             Item rows int64 [<= k] and scores float32 [<= k], best first, equal scores by item row.
         """
-        excluded = np.unique(np.asarray([] if exclude is None else exclude, dtype=np.int64))
+        excluded = np.empty(0, dtype=np.int64) if exclude is None else np.unique(exclude)
         wanted = OVERFETCH * (k + len(excluded))
         vector = self.geometry.tree_queries(query)[0].tolist()
         effort = max(search_k if search_k is not None else self.search_k, wanted)
         found = [
             shard.item_rows[shard.trees.get_nns_by_vector(vector, wanted, search_k=effort)] for shard in self.shards
         ]
-        rows = np.unique(np.concatenate([np.empty(0, dtype=np.int32), *found]))
-        rows = rows[~np.isin(rows, self.head_rows)]
+        rows = np.concatenate([np.empty(0, dtype=np.int32), *found])  # shards have no item in common
+        if len(self.head_rows):
+            rows = rows[~np.isin(rows, self.head_rows)]
         scores = self.geometry.scores(np.atleast_2d(query), np.asarray(self.embeddings[rows]))[0]
         if len(self.head_rows):
             rows = np.concatenate([rows, self.head_rows])
