@@ -43,8 +43,10 @@ def pool(
         IndexError: A neighbor is no row of the layer.
     """
     rows = neighbors.astype(np.int32, copy=False).view(np.uint32)  # padding becomes the largest row
-    order = np.argsort(rows, axis=1, kind="stable")
-    rows, weights = np.take_along_axis(rows, order, axis=1), np.take_along_axis(importances, order, axis=1)
+    # Rows and weights are sorted together, as the two halves of one number.
+    pairs = rows.astype(np.uint64) << np.uint64(32) | np.ascontiguousarray(importances).view(np.uint32)
+    pairs.sort(axis=1)
+    rows, weights = (pairs >> np.uint64(32)).astype(np.uint32), pairs.astype(np.uint32).view(np.float32)
     if pooling == "mean":
         weights = mean_weights(weights)
     add_part = _raise_to_part if pooling == "max" else _add_part
