@@ -25,7 +25,7 @@ from tasks.report.speed import speed
 from tasks.report.training import training
 from tasks.session import Session
 
-CODE_VERSION = 4
+CODE_VERSION = 5
 
 log = structlog.get_logger()
 

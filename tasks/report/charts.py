@@ -59,8 +59,7 @@ def lines(rows: Sequence[Row], x: str, y: str, title: str, *, kind: str | None =
     color: Any = alt.value(OURS)
     if kind is not None:
         kinds = sorted({row[kind] for row in rows}, key=lambda each: (each != "pinsage", each))
-        palette = [OURS, OTHERS, "#3f7cac", "#6a994e", "#a06cd5", "#b08968"]
-        color = alt.Color(f"{kind}:N", scale=alt.Scale(domain=kinds, range=palette[: len(kinds)]), legend=_LEGEND)
+        color = alt.Color(f"{kind}:N", scale=alt.Scale(domain=kinds, range=_PALETTE[: len(kinds)]), legend=_LEGEND)
     numeric = all(isinstance(row[x], int | float) for row in rows)
     return _svg(
         alt.Chart(alt.Data(values=list(rows)), width=WIDTH, height=HEIGHT)
@@ -87,14 +86,18 @@ def scatter(rows: Sequence[Row], x: str, y: str, kind: str, title: str) -> str:
 
 
 _FLAT = alt.Axis(labelAngle=0, labelOverlap="greedy", labelSeparation=4)
-_LEGEND = alt.Legend(orient="top", title=None, labelColor=INK)
+_LEGEND = alt.Legend(orient="top", title=None, labelColor=INK, columns=4)
+# Ours first; as many as methods may be compared.
+_PALETTE = [OURS, OTHERS, "#3f7cac", "#6a994e", "#a06cd5", "#b08968", "#c9a227", "#2a9d8f", "#b5658f", "#5c4d7d"]
 
 
 def _svg(chart: Any) -> str:
     text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"}
     looks = (
         # Labels are measured here and drawn there, in a font that may be wider: room on the left.
-        chart.configure(background="transparent", font="sans-serif", padding={"left": 20, "right": 8})
+        chart.configure(
+            background="transparent", font="sans-serif", padding={"left": 20, "right": 8, "top": 4, "bottom": 6}
+        )
         .configure_axis(gridColor="#8883", domainColor="#8886", tickColor="#8886", **text)
         .configure_view(stroke=None)
         .configure_legend(labelFontSize=12)
