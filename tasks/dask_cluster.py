@@ -11,6 +11,10 @@ from typing import Any
 from pinsage.stage_configs import ResourceConfig
 from tasks.progress import progress
 
+# A local cluster gives up a worker that is not there 15 s after it died. One that died again in that time is just being
+# started; where it was the only one, the run would wait for ever.
+PATIENCE = {"distributed.deploy.lost-worker-timeout": "1h"}
+
 ChunkMap = Callable[..., list[Any]]
 
 
@@ -91,7 +95,7 @@ def dask_client(resources: ResourceConfig, num_chunks: int) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     # Workers run kernels, not pickles from strangers: the scheduler listens on the loopback interface alone.
-    with dask.config.set({"distributed.worker.daemon": True, "distributed.admin.tick.limit": "60s"}):
+    with dask.config.set({"distributed.worker.daemon": True, "distributed.admin.tick.limit": "60s", **PATIENCE}):
         if resources.dask_address is not None:
             with Client(resources.dask_address) as client:
                 yield client
