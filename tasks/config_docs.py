@@ -24,7 +24,7 @@ def configuration_page() -> str:
         lines += [f"## {section}", "", (owner.__doc__ or "").strip().splitlines()[0], ""]
         lines += ["| field | default | allowed | meaning |", "|---|---|---|---|"]
         for name, schema in owner.model_json_schema()["properties"].items():
-            default = json.dumps(schema.get("default"))
+            default = json.dumps(schema.get("default")).replace("|", "\\|")
             meaning = schema.get("description", "").replace("|", "\\|")
             lines.append(f"| `{name}` | `{default}` | {_allowed(schema)} | {meaning} |".replace("`null`", "none"))
         lines.append("")

@@ -14,6 +14,8 @@ from pinsage.store import Version
 from schemas.rules import Rule
 from tasks.session import Session
 
+OF_CATALOG = "catalog.txt"  # which catalog the pages beside it are about, written last
+
 
 def write_data_docs(session: Session, day: str, catalog: Version) -> str:
     """Build the pages below ``<root>/_site/data_docs/<day>``; partitions are rows, rules are expectations.
@@ -68,7 +70,14 @@ def write_data_docs(session: Session, day: str, catalog: Version) -> str:
         placed = {
             name: session.store.put_page(f"data_docs/{day}/{name}", path.read_bytes()) for name, path in pages.items()
         }
+    session.store.put_page(f"data_docs/{day}/{OF_CATALOG}", catalog.uri.encode())
     return placed["index.html"]
+
+
+def data_docs_catalog(session: Session, day: str) -> str | None:
+    """URI of the catalog whose Data Docs the site has for a day; None where they are missing or half-written."""
+    found = session.store.page(f"data_docs/{day}/{OF_CATALOG}")
+    return None if found is None else found.decode()
 
 
 def _results(versions: list[Version]) -> tuple[pd.DataFrame, list[Rule]]:

@@ -70,7 +70,7 @@ def prepare(session: Session, day: str) -> Steps:
     groups = days_to_validate(session, check_day(day))
     for group in groups:
         validate_days(session, group)
-    yield Step("validate", day, f"{sum(map(len, groups))} new days")
+    yield Step("validate", day, f"newly judged days: {sum(map(len, groups))}")
     catalog = build_catalog(session, day)
     yield Step("build_catalog", day, catalog.uri)
     graph = build_graph(session, catalog)

@@ -61,4 +61,9 @@ def ingest(
             numeric=tuple(numeric or ()),
         )
         summary = ingest_files(session, items=items, saves=saves, engagements=engagements, mapping=mapping, day=day)
-    emit(summary) if as_json else console.print(summary)
+    if as_json:
+        emit(summary)
+        return
+    for table in summary.tables:
+        days = f"{table.first_day} to {table.last_day}" if table.num_days > 1 else table.first_day
+        console.print(f"{table.table}: {table.num_rows:,} rows, {days}; new or changed days: {table.num_changed_days}")

@@ -45,14 +45,21 @@ def status(root: Root, as_json: Json = False) -> None:
 
     store = open_session(root, []).store
     heads = {name: store.ref(name).head() for name in ("champion", "published")}
+    days = {f"raw/{table}": store.ref_names(f"raw/{table}") for table in ("items", "saves", "engagements")}
+    prepared, pinned = store.ref_names("prepared"), list(pins(store))
+    if as_json:
+        spans = {name: _span(each) for name, each in days.items()}
+        entries = {name: head and {"uri": head.uri, "number": head.number} for name, head in heads.items()}
+        emit({"root": store.root, **spans, "prepared": prepared, **entries, "pins": pinned})
+        return
     known = {
         "root": store.root,
-        **{f"raw/{table}": _span(store.ref_names(f"raw/{table}")) for table in ("items", "saves", "engagements")},
-        "prepared": ", ".join(store.ref_names("prepared")[-5:]) or "none",
+        **{name: f"{each[0]} to {each[-1]}, days: {len(each)}" if each else "none" for name, each in days.items()},
+        "prepared": ", ".join(prepared[-5:]) or "none",
         **{name: "none" if head is None else f"{head.uri} (number {head.number})" for name, head in heads.items()},
-        "pins": ", ".join(pins(store)) or "none",
+        "pins": ", ".join(pinned) or "none",
     }
-    emit(known) if as_json else console.print(two_columns("status", known))
+    console.print(two_columns("status", known))
 
 
 @app.command()
@@ -74,5 +81,5 @@ def _print_items(title: str, found: list[dict[str, Any]], as_json: bool) -> None
     console.print(table)
 
 
-def _span(days: list[str]) -> str:
-    return f"{len(days)} days, {days[0]} to {days[-1]}" if days else "none"
+def _span(days: list[str]) -> dict[str, Any] | None:
+    return {"days": len(days), "first": days[0], "last": days[-1]} if days else None

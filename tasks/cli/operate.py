@@ -65,7 +65,13 @@ def gc(
     if yes:
         collect_garbage(store, plan, grace_seconds=grace_hours * 3600)
     result = {"removed": yes, "versions": list(plan.versions), "objects": len(plan.keys), "bytes": plan.num_bytes}
-    emit(result) if as_json else console.print(result)
+    if as_json:
+        emit(result)
+        return
+    for uri in plan.versions:
+        console.print(uri, markup=False)
+    said = "Removed" if yes else "Would remove, with --yes"
+    console.print(f"{said}: {len(plan.versions):,} versions, {len(plan.keys):,} objects, {plan.num_bytes:,} bytes")
 
 
 @app.command()

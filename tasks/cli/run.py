@@ -1,12 +1,16 @@
 """``pinsage run``: a whole day, or one stage of it."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Column, Table
 
 from tasks.cli.app import Day, Json, Root, Settings, app, console, emit, errors, open_session, progress_bar
+
+if TYPE_CHECKING:
+    from tasks.pipeline import Step
+    from tasks.session import Session
 
 
 @app.command()
@@ -18,7 +22,11 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Publish although a newer day is published.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Run a whole day, or up to one stage of it; finished work is found and not done again."""
+    """Run a whole day, or all stages of prepare, train or publish up to one by its name.
+
+    Finished work is found and not done again. train needs its as-of day prepared, evaluation.holdout_days before the
+    day; all prepares both.
+    """
     from tasks.pipeline import steps_of
 
     session = open_session(root, settings)
@@ -29,6 +37,8 @@ def run(
         # What is shown is the stage at work; after the last one, that it is done.
         for step, following in zip(steps, (*stages[1:], "done"), strict=True):
             done.append(step)
+            if step.stage == "build_catalog":
+                _data_docs(session, step)
             bar.update(task, advance=1, description=following)
     if as_json:
         emit({"day": day, "steps": [asdict(step) for step in done]})
@@ -41,3 +51,11 @@ def run(
         if step.in_force is False:
             errors.print(f"[bold yellow]note[/] {step.stage} {step.day}:", end=" ")
             errors.print(step.made, markup=False)
+
+
+def _data_docs(session: "Session", catalog: "Step") -> None:
+    """Build the day's Data Docs where they are not those of its catalog."""
+    from tasks.data_docs import data_docs_catalog, write_data_docs
+
+    if data_docs_catalog(session, catalog.day) != catalog.made:
+        write_data_docs(session, catalog.day, session.store.version(catalog.made))

@@ -130,6 +130,12 @@ def test_string_ids_and_vectors_stay_in_their_community_and_a_rerun_writes_nothi
     assert page.count("<svg") >= 8
     assert not re.findall(r"(?:src|href)=[\"'](?:https?:)?//", page), "nothing is loaded from outside"
 
+    assert (Path(root) / "_site" / "data_docs" / DAY / "index.html").exists(), "the report links to it"
+    state = json.loads(pinsage("status", "--root", root, "--json").stdout)
+    assert state["raw/saves"]["last"] == DAY
+    assert state["published"]["uri"].split("/")[:2] == ["index", DAY]
+    assert state["prepared"][-1] == DAY
+
     store = Store.open(root)
     before = {info.key for info in store.objects.walk("")}
     again = json.loads(pinsage("run", "all", "--day", DAY, "--root", root, *SMALL, "--json").stdout)
