@@ -118,7 +118,11 @@ def test_the_service_answers(stack: Stack) -> None:
         assert "index/" in answer.read().decode(), "the health page names the version that answers"
 
 
-def test_its_versions_are_those_of_this_machine(stack: Stack, source: Path, tmp_path: Path) -> None:
+def test_its_versions_are_those_of_this_machine(
+    stack: Stack, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # With the kernels that the image asks of OpenBLAS.
+    monkeypatch.setenv("OPENBLAS_CORETYPE", stack.inside("worker", "printenv", "OPENBLAS_CORETYPE").strip())
     root = str(tmp_path / "store")
     files = ("--items", str(source / "items.parquet"), "--saves", str(source / "saves.parquet"))
     pinsage("ingest", "--root", root, *files, *INGEST)
