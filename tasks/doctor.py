@@ -7,6 +7,7 @@ is run in. A check never ends the examination; a broken one is a finding like an
 from __future__ import annotations
 
 import difflib
+import gc
 import json
 import os
 import secrets
@@ -190,11 +191,16 @@ def check_dask(config: PinSageConfig) -> Iterator[Check]:
         return
     from distributed import Client
 
+    client, reason = None, ""
     try:
         client = Client(address, timeout=DASK_TIMEOUT_SECONDS)
     except (OSError, ValueError, TypeError) as error:  # Dask says TypeError where it has no certificate
+        reason = str(error)
+    if client is None:
+        # A client that did not connect stops its loop when it is collected; while another one starts, that would hang.
+        gc.collect()
         advice = "start the scheduler, or correct PINSAGE_RESOURCES__DASK_ADDRESS; with TLS, see docs/deployment.md"
-        yield Check("dask", "failed", f"{address}: {error}", advice)
+        yield Check("dask", "failed", f"{address}: {reason}", advice)
         return
     with client:
         workers = client.scheduler_info(n_workers=-1)["workers"]

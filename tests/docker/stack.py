@@ -141,4 +141,4 @@ def deployment(folder: Path) -> Iterator[Stack]:
             try:
                 stack.keep_logs(folder)
             finally:
-                stack.compose("down", "--volumes", "--timeout", "10")
+                stack.compose("--profile", "*", "down", "--volumes", "--timeout", "10")
