@@ -22,12 +22,13 @@ SETTINGS = {
     "promotion.metric": "hit_rate@10",
     # The slice of few saves holds a handful of queries here: chance would decide.
     "promotion.max_slice_loss": 1.0,
-    # Few steps for the first weeks, so that a later one can be better.
+    # A few steps for the first weeks, so that a later one can be better.
     "training.epochs": 1,
+    "training.epoch_steps": 3,
 }
 MAPPING = IngestMapping(board_id="collection", timestamp="ts", vectors={"image": "embedding"})
 BAD_WEEK = {"training.learning_rate": 1e-7}
-GOOD_WEEK = {"training.epochs": 6}
+GOOD_WEEK = {"training.epochs": 6, "training.epoch_steps": 40}
 
 
 @pytest.fixture(scope="module")
