@@ -62,7 +62,7 @@ def featurize_items(catalog: str, graph: str) -> str:
 
 @task(pool=DASK_POOL)
 def sample_neighborhoods(graph: str) -> str:
-    """The top T neighbors of every item by random walks (section 3.1 of the paper)."""
+    """The top T neighbors of every item by random walks (section 3.2 of the paper)."""
     from tasks import sample_neighborhoods as stage
 
     session, _ = open_run(get_current_context())

@@ -41,7 +41,7 @@ def build_holdout_pairs() -> str:
 
 @task(pool=DASK_POOL)
 def mine_hard_negatives(pairs: str) -> str:
-    """Items of a rank band of personalised PageRank, per query item (section 3.2 of the paper)."""
+    """Items of a rank band of personalised PageRank, per query item (section 3.3 of the paper)."""
     from tasks import mine_hard_negatives as stage
 
     session, day = _run()
@@ -85,6 +85,5 @@ def announce_champion(model: str, *, outlet_events: Any = None) -> None:
     days = session.store.ref_names("prepared")
     if head is None or head.uri != model:
         raise AirflowSkipException(f"{model} is not the champion: nothing changes")
-    # pinsage_publish then runs for the newest prepared day, with the new champion.
     outlet_events[CHAMPION].add_partitions(days[-1])
     outlet_events[CHAMPION].extra = {"version": model}

@@ -19,7 +19,7 @@ from pinsage.graph.config import GraphConfig
 from pinsage.graph.edge_keys import MAX_ROWS
 from pinsage.store import Version, Writer
 from pinsage.store.errors import DamagedVersionError
-from pinsage.store.writer import ROW_GROUP_ROWS
+from pinsage.store.formats import ROW_GROUP_ROWS
 from tasks.dask_cluster import chunk_map
 from tasks.graph_chunks import SIDES, Work, chunks_of
 from tasks.graph_extension import Extended, extend, find_earlier

@@ -16,7 +16,6 @@ Each step needs only that *put if absent* is atomic and durable and that a store
 
 from __future__ import annotations
 
-import io
 import json
 import resource
 import secrets
@@ -30,19 +29,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from pinsage.store.digests import (
-    BLOCK_ROWS,
-    array_digest,
-    block_digests,
-    canonical_json,
-    file_digest,
-    plain,
-    whole_blocks,
-)
+from pinsage.store.digests import BLOCK_ROWS, canonical_json, file_digest, plain
 from pinsage.store.errors import DamagedVersionError, IncompleteVersionError, NondeterminismError, storage_errors_named
 from pinsage.store.failpoints import failpoint
+from pinsage.store.formats import write_npy, write_parquet
 from pinsage.store.manifest import FileEntry, FileKind, Manifest, chunk_name, content_digest_of
 from pinsage.store.names import check_name
 from pinsage.store.verification import digest_is_known
@@ -53,7 +44,6 @@ if TYPE_CHECKING:
     from pinsage.store.objects import Objects
 
 # Fixed row groups keep Parquet files byte-stable.
-ROW_GROUP_ROWS = 131_072
 
 
 class Writer:
@@ -207,7 +197,7 @@ class Writer:
         if self._adopt(chunk):
             return
         with self._staged(chunk, ".npy") as (key, staged):
-            sha256, blocks = _write_npy(staged, dtype, (len(rows), *row_shape), pieces)
+            sha256, blocks = write_npy(staged, dtype, (len(rows), *row_shape), pieces)
             entry = FileEntry(
                 name=name,
                 key=key,
@@ -237,7 +227,7 @@ class Writer:
         if self._adopt(check_name(name, "table")):
             return
         with self._staged(name, ".parquet") as (key, staged):
-            num_rows = _write_parquet(staged, table, schema)
+            num_rows = write_parquet(staged, table, schema)
             self._finish_file(name, "table", key, staged, rows=num_rows)
 
     def write_json(self, name: str, value: Any) -> None:
@@ -361,42 +351,3 @@ class Writer:
 
     def _record_key(self, chunk: str) -> str:
         return f"{self._folder}/_chunks/{self.spec.fingerprint}/{chunk}.json"
-
-
-def _write_npy(
-    path: Path, dtype: np.dtype, shape: tuple[int, ...], pieces: Iterable[np.ndarray]
-) -> tuple[str, list[str]]:
-    """What `np.save` writes, piece by piece; that one loses the system's error number when the disk is full.
-
-    Returns:
-        SHA-256 as a `FileEntry` holds it, and those of the blocks of rows.
-    """
-    header = io.BytesIO()
-    form = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(header, form)
-    blocks: list[str] = []
-    num_rows = 0
-    with path.open("wb") as file:
-        file.write(header.getvalue())
-        for piece in whole_blocks(pieces):
-            piece = np.ascontiguousarray(piece)
-            file.write(piece.reshape(-1).view(np.uint8).data)
-            blocks.extend(block_digests(piece))
-            num_rows += len(piece)
-    if num_rows != shape[0]:
-        raise ValueError(f"{path.name}: the pieces have {num_rows} rows in all, expected {shape[0]}")
-    return array_digest(header.getvalue(), blocks), blocks
-
-
-def _write_parquet(path: Path, table: pa.Table | Iterable[pa.RecordBatch], schema: pa.Schema | None) -> int:
-    num_rows = 0
-    if isinstance(table, pa.Table):
-        schema, batches = table.schema, iter([table])
-    else:
-        batches = (pa.Table.from_batches([batch]) for batch in table)
-    assert schema is not None, "record batches need a schema"
-    with pq.ParquetWriter(path, schema.remove_metadata(), compression="zstd", version="2.6") as writer:
-        for piece in batches:
-            writer.write_table(piece.cast(schema).replace_schema_metadata(None), row_group_size=ROW_GROUP_ROWS)
-            num_rows += piece.num_rows
-    return num_rows

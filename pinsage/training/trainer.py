@@ -58,7 +58,7 @@ def train(
 
     Args:
         data: Features, neighborhoods, pairs, hard negatives.
-        tune_pairs: int32 [m, 2], ranked after every epoch; the best epoch's weights are returned. None: the last's.
+        tune_pairs: int32 [m, 2], ranked after every epoch; the best epoch's mean weights come back. None: the last's.
         model_config: The network.
         config: The schedule.
         peers: The processes that share every minibatch; the first one ranks, reports and keeps checkpoints.
