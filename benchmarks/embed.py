@@ -1,10 +1,12 @@
 """Inference of a whole catalogue by the stage `embed_items`, against the roofline of the machine in the same run.
 
 Random features and neighborhoods are committed to a store; a fresh process embeds them. The roofline is the time that
-the matrix products take at the measured peak of one thread plus the time that the gathers take at the measured
-bandwidth of one thread: neither can overlap the other on one core. Hashing and writing every chunk are not in it, and
-are what the stage does beside it. Where `make bench-peers` was run, DGL embeds a sample of as many items of a power-law
-graph at the same widths, neighborhoods sampled anew for every batch as in its example.
+the matrix products take at the measured peak of one thread, plus the gathers at its measured bandwidth, plus the bytes
+of the layers at the measured bandwidth of writing a file: none can overlap another on one core. Hashing is not in it.
+`share_without_writing` is the share of a bound of the first two alone; it is low on a virtual machine that gives free
+memory back to its host, because there every new page of a file costs thirty times the usual. Where `make bench-peers`
+was run, DGL embeds a sample of as many items of a power-law graph at the same widths, neighborhoods sampled anew for
+every batch as in its example.
 
     python -m benchmarks.embed --items 1000000 --features 256 --hidden 256 --width 128 --top-t 20 --threads 1
 """
@@ -145,9 +147,11 @@ def measure_stage(root: str, options: argparse.Namespace) -> dict[str, Any]:
     made = embed_items(session, Prepared(DAY, **versions), model)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    flops, gathered = work(options)
+    flops, gathered, written = work(options)
     peak_flops, bandwidth = matrix_peak(options.hidden), gather_bandwidth(options.hidden, options.top_t)
-    bound = options.items * (flops / peak_flops + gathered / bandwidth)
+    file_bandwidth = write_bandwidth(Path(root) / "written", options)
+    computing = options.items * (flops / peak_flops + gathered / bandwidth)
+    bound = computing + options.items * written / file_bandwidth
     return {
         "items_per_wall_second": round(options.items / wall),
         "items_per_cpu_second": round(options.items / cpu),
@@ -157,8 +161,10 @@ def measure_stage(root: str, options: argparse.Namespace) -> dict[str, Any]:
         "peak_bytes": peak_bytes,
         "matrix_gflops": round(peak_flops / 1e9, 1),
         "gather_gigabytes_per_second": round(bandwidth / 1e9, 2),
+        "write_gigabytes_per_second": round(file_bandwidth / 1e9, 2),
         "roofline_cpu_seconds": round(bound, 3),
         "share_of_roofline": round(bound / cpu, 3),
+        "share_without_writing": round(computing / cpu, 3),
         "share_of_matrix_peak": round(options.items * flops / peak_flops / cpu, 3),
         "embeddings_sha256": made.content_digest,
     }
@@ -192,8 +198,8 @@ def open_session(root: str, options: argparse.Namespace) -> Session:
     )
 
 
-def work(options: argparse.Namespace) -> tuple[int, int]:
-    """Floating point operations of the matrix products and bytes gathered, for one item."""
+def work(options: argparse.Namespace) -> tuple[int, int, int]:
+    """Floating point operations of the matrix products, bytes gathered and bytes written, for one item."""
     below, hidden, width = options.features, options.hidden, options.width
     multiplied = 0
     for _ in range(NUM_LAYERS):
@@ -201,7 +207,8 @@ def work(options: argparse.Namespace) -> tuple[int, int]:
         below = hidden
     multiplied += (hidden + options.features) * hidden + hidden * width  # the head also reads the features
     stored = 2 if options.intermediate == "bfloat16" else 4
-    return 2 * multiplied, NUM_LAYERS * options.top_t * hidden * stored
+    written = (2 * NUM_LAYERS - 1) * hidden * stored + 4 * width  # projections, outputs, embeddings
+    return 2 * multiplied, NUM_LAYERS * options.top_t * hidden * stored, written
 
 
 def matrix_peak(width: int) -> float:
@@ -222,6 +229,18 @@ def gather_bandwidth(width: int, top_t: int) -> float:
         _rate(lambda: torch.nn.functional.embedding_bag(rows, table, per_sample_weights=weights, mode="sum"), gathered)
         for _ in range(3)
     )
+
+
+def write_bandwidth(folder: Path, options: argparse.Namespace) -> float:
+    """Bytes a CPU second of one thread that writes chunks of a layer to files, one after the other."""
+    folder.mkdir()
+    chunk = np.ones((options.chunk_rows, options.hidden), np.float32)
+    started, chunks = time.process_time(), 16
+    for number in range(chunks):
+        (folder / str(number)).write_bytes(chunk.data)
+    seconds = time.process_time() - started
+    shutil.rmtree(folder)
+    return chunks * chunk.nbytes / seconds
 
 
 def _rate(work: Any, amount: int) -> float:

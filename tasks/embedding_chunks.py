@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pinsage.model.layerwise import Layerwise
+from pinsage.model.layerwise import Layerwise, Workspace
 from pinsage.store import Version, Writer
 from tasks.embedding_reuse import find_reuse
 from tasks.embedding_sources import EmbeddingSources
@@ -54,6 +54,7 @@ def write_chunks(
     if not missing:
         return Embedded(layer)
     reuse = find_reuse(sources, inference, layer, below)
+    workspace = inference.workspace(layer, max(len(rows) for rows in missing))
     num_rows = num_computed = 0
     seconds = 0.0
     for rows in missing:
@@ -69,7 +70,7 @@ def write_chunks(
             places = np.flatnonzero(reuse.needed(rows, given.get("neighbors")))
             given = {name: array[places] for name, array in given.items()}
         started = time.monotonic()
-        made = _compute(inference, layer, below, **given)
+        made = _compute(inference, layer, below, workspace.rows(len(places)), **given)
         seconds += time.monotonic() - started
         num_rows, num_computed = num_rows + len(rows), num_computed + len(given["h"])
         for name, array in zip(sources.names(layer), made, strict=True):
@@ -106,13 +107,15 @@ def measurements(done: Iterable[Embedded]) -> dict[str, Any]:
     }
 
 
-def _compute(inference: Layerwise, layer: int, below: Version | None, **given: np.ndarray) -> tuple[np.ndarray, ...]:
+def _compute(
+    inference: Layerwise, layer: int, below: Version | None, workspace: Workspace, **given: np.ndarray
+) -> tuple[np.ndarray, ...]:
     if below is None:
-        return (inference.project(given["h"]),)
+        return (inference.project(given["h"], workspace),)
     projected = below.parts("projected")
     if layer < inference.num_layers:
-        return inference.convolve(layer, projected=projected, **given)
-    return (inference.embed(projected=projected, **given),)
+        return inference.convolve(layer, projected=projected, workspace=workspace, **given)
+    return (inference.embed(projected=projected, workspace=workspace, **given),)
 
 
 def _merged(kept: np.ndarray, computed: np.ndarray, places: np.ndarray, num_rows: int) -> np.ndarray:

@@ -25,6 +25,7 @@ def pool(
     *,
     pooling: str = "importance",
     threads: int = 1,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     """Neighbors' projections, summed up by importance; or their mean or maximum.
 
@@ -35,9 +36,10 @@ def pool(
         importances: float32 [M, T], 0 for padding.
         pooling: ``importance``, ``mean`` or ``max``; the last of projections that are not negative.
         threads: Threads that share the M items; changes no bit.
+        out: float32 [M, H], overwritten; new memory when None.
 
     Returns:
-        float32 [M, H]; 0 without neighbors.
+        ``out``, float32 [M, H]; 0 without neighbors.
 
     Raises:
         IndexError: A neighbor is no row of the layer.
@@ -51,7 +53,9 @@ def pool(
         weights = mean_weights(weights)
     add_part = _raise_to_part if pooling == "max" else _add_part
     done = np.zeros(len(rows), np.int32)
-    pooled = None
+    pooled = out
+    if pooled is not None:
+        pooled.fill(0)
     share = max(1, -(-len(rows) // threads))
     cuts = [slice(start, start + share) for start in range(0, len(rows), share)]
     first = 0

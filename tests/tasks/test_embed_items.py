@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 
 from pinsage.features.assemble import FeatureEncoder
 from pinsage.model.config import ModelConfig
-from pinsage.model.layerwise import Layerwise, top_neighbors
+from pinsage.model.layerwise import Layerwise, Workspace, top_neighbors
 from pinsage.model.pinsage import PinSage
 from pinsage.store import Version
 from pinsage.training.config import TrainingConfig
@@ -228,10 +228,12 @@ def embed_counted(root: str, model: str, started: str) -> None:
     """Embed the second day; every chunk that is computed is first written down in ``started``."""
     compute = embedding_chunks._compute
 
-    def counted(inference: Layerwise, layer: int, below: Version | None, **given: np.ndarray) -> tuple[np.ndarray, ...]:
+    def counted(
+        inference: Layerwise, layer: int, below: Version | None, workspace: Workspace, **given: np.ndarray
+    ) -> tuple[np.ndarray, ...]:
         with open(started, "a", encoding="utf-8") as file:
             file.write(f"{layer} {len(given['h'])}\n")
-        return compute(inference, layer, below, **given)
+        return compute(inference, layer, below, workspace, **given)
 
     embedding_chunks._compute = counted
     session = Session.open(root, SETTINGS)
