@@ -29,8 +29,8 @@ demo-up: setup ## Keep Airflow of the demo running until Ctrl-C
 	$(BIN)/python -m tasks.demo --up
 
 test: setup ## Run the tests
-	$(BIN)/pytest
-	@if $(BIN)/pytest --collect-only -q -m slow >/dev/null; then $(BIN)/pytest -m slow; fi
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m slow
 
 check: setup ## Format, lint, types and import rules
 	$(BIN)/ruff format --check .
