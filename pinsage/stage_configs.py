@@ -1,5 +1,7 @@
 """Settings of the stages that have no room of their own among the algorithms."""
 
+from typing import Literal
+
 from pydantic import BaseModel, Field
 
 
@@ -195,6 +197,6 @@ class ResourceConfig(BaseModel, frozen=True, extra="forbid"):
         le=64,
         description="Processes that share every minibatch of a training, on one machine; one per GPU.",
     )
-    device: str = Field(
-        default="auto", pattern=r"^(auto|cpu|cuda)$", description="Where torch computes; auto = cuda when there is one."
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="Where torch computes; auto = cuda when there is one."
     )

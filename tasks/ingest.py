@@ -50,9 +50,10 @@ class TableSummary:
 
 @dataclass(frozen=True)
 class IngestSummary:
-    """What an ingestion brought, table by table."""
+    """What an ingestion brought, table by table, and what was assumed where nothing was said."""
 
     tables: tuple[TableSummary, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,15 +99,22 @@ def ingest(
     _check_times(session, sources)
     with tempfile.TemporaryDirectory(prefix="pinsage-ingest-") as folder:
         spills: dict[str, DaySpill] = {}
+        notes = []
         for source in sorted(
             sources, key=lambda each: each.table == "items"
         ):  # items last: they follow the saves' days
             spill = DaySpill(Path(folder) / source.table)
-            _spill(source, spill, mapping, kinds, _default_day(session, source, day, spills))
+            default_day = _default_day(session, source, day, spills)
+            _spill(source, spill, mapping, kinds, default_day)
             spills[source.table] = spill
+            if default_day != day:
+                notes.append(
+                    f"items have no column with times: all count from {default_day}, the first day of the saves; "
+                    "--item-timestamp COLUMN or --day says otherwise"
+                )
         timed = {source.table: source.time_column is not None for source in sources}
         summaries = [_commit(session, name, spills[name], timed[name], kinds) for name in sorted(spills)]
-    return IngestSummary(tuple(summaries))
+    return IngestSummary(tuple(summaries), tuple(notes))
 
 
 def _sources(items: Path | None, saves: Path | None, engagements: Path | None, mapping: IngestMapping) -> list[_Source]:

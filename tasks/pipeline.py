@@ -5,7 +5,7 @@ Each function does its stages one by one as its steps are taken: stopping early 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -41,6 +41,7 @@ class Step:
         stage: Its name.
         day: The day it worked for.
         made: A version's URI, or a decision in words.
+        new: Whether the version was committed by this run or found; None where ``made`` is no version.
         in_force: Of ``promote_model`` and ``publish_index``: whether the champion, or what is published, is now of this
             run; None for other stages.
     """
@@ -48,6 +49,7 @@ class Step:
     stage: str
     day: str
     made: str
+    new: bool | None = None
     in_force: bool | None = None
 
 
@@ -63,24 +65,29 @@ TRAIN = (
     "promote_model",
 )
 PUBLISH = ("embed_items", "build_index", "publish_index", "write_report")
+# What the stages that commit a version of their own day commit, in order.
+PREPARED_DATASETS = ("catalog", "graph", "features", "neighborhoods", "prepared")
+TRAINED_DATASETS = ("pairs", "holdout_pairs", "hard_negatives", "model", "evaluation")
+PUBLISHED_DATASETS = ("embeddings", "index", "report")
 
 
 def prepare(session: Session, day: str) -> Steps:
     """Validate what is new, then build graph, features and neighborhoods of ``day``."""
     groups = days_to_validate(session, check_day(day))
+    made = _step_maker(session, day, PREPARED_DATASETS)
     for group in groups:
         validate_days(session, group)
     yield Step("validate", day, f"newly judged days: {sum(map(len, groups))}")
     catalog = build_catalog(session, day)
-    yield Step("build_catalog", day, catalog.uri)
+    yield made("build_catalog", catalog)
     graph = build_graph(session, catalog)
-    yield Step("build_graph", day, graph.uri)
+    yield made("build_graph", graph)
     features = featurize_items(session, catalog, graph)
-    yield Step("featurize_items", day, features.uri)
+    yield made("featurize_items", features)
     neighborhoods = sample_neighborhoods(session, graph)
-    yield Step("sample_neighborhoods", day, neighborhoods.uri)
+    yield made("sample_neighborhoods", neighborhoods)
     prepared = record_prepared(session, day, catalog, graph, features, neighborhoods)
-    yield Step("record_prepared", day, prepared.uri)
+    yield made("record_prepared", prepared)
 
 
 def train(session: Session, day: str) -> Steps:
@@ -90,18 +97,19 @@ def train(session: Session, day: str) -> Steps:
         NotPreparedError: The as-of day is not prepared.
     """
     as_of = open_prepared(session, as_of_day(session, day))
+    made = _step_maker(session, day, TRAINED_DATASETS)
     pairs = build_pairs(session, day, as_of)
-    yield Step("build_pairs", day, pairs.uri)
+    yield made("build_pairs", pairs)
     holdout_pairs = build_holdout_pairs(session, day, as_of)
-    yield Step("build_holdout_pairs", day, holdout_pairs.uri)
+    yield made("build_holdout_pairs", holdout_pairs)
     hard_negatives = mine_hard_negatives(session, as_of.graph, pairs)
-    yield Step("mine_hard_negatives", day, hard_negatives.uri)
+    yield made("mine_hard_negatives", hard_negatives)
     model = train_model(session, day, as_of, pairs, hard_negatives)
-    yield Step("train_model", day, model.uri)
+    yield made("train_model", model)
     evaluation = evaluate_model(session, day, as_of, model, pairs, holdout_pairs)
-    yield Step("evaluate_model", day, evaluation.uri)
+    yield made("evaluate_model", evaluation)
     decision = promote_model(session, evaluation)
-    yield Step("promote_model", day, decision.reason, _points_to(session, "champion", decision.model))
+    yield Step("promote_model", day, decision.reason, in_force=_points_to(session, "champion", decision.model))
 
 
 def publish(session: Session, day: str, *, force: bool = False) -> Steps:
@@ -118,13 +126,15 @@ def publish(session: Session, day: str, *, force: bool = False) -> Steps:
             f"day {day}: there is no champion to embed with; `pinsage run train --day {day}` trains one, and says why "
             "where it is not promoted"
         )
+    made = _step_maker(session, day, PUBLISHED_DATASETS)
     embeddings = embed_items(session, prepared, champion)
-    yield Step("embed_items", day, embeddings.uri)
+    yield made("embed_items", embeddings)
     index = build_index(session, embeddings)
-    yield Step("build_index", day, index.uri)
+    yield made("build_index", index)
     publication = publish_index(session, index, force=force)
-    yield Step("publish_index", day, publication.reason, _points_to(session, "published", publication.index))
-    yield Step("write_report", day, write_report(session, day, index, evaluation_of(session, champion)).uri)
+    in_force = _points_to(session, "published", publication.index)
+    yield Step("publish_index", day, publication.reason, in_force=in_force)
+    yield made("write_report", write_report(session, day, index, evaluation_of(session, champion)))
 
 
 def run_all(session: Session, day: str, *, force: bool = False) -> Steps:
@@ -180,6 +190,12 @@ def evaluation_of(session: Session, model: Version) -> Version | None:
         if entry.uri == model.uri and "evaluation" in entry.details:
             return session.store.version(entry.details["evaluation"])
     return None
+
+
+def _step_maker(session: Session, day: str, datasets: tuple[str, ...]) -> Callable[[str, Version], Step]:
+    """What makes the step of a stage from its version; versions that are there by now are not new."""
+    there = {f"{name}/{day}/{each}" for name in datasets for each in session.store.fingerprints(name, day)}
+    return lambda stage, version: Step(stage, day, version.uri, new=version.uri not in there)
 
 
 def _points_to(session: Session, name: str, uri: str) -> bool:

@@ -71,7 +71,7 @@ def train_model(session: Session, day: str, as_of: Prepared, pairs: Version, har
         try:
             for line in process.stdout:
                 lines = [*lines[-29:], line.rstrip()]
-                log.info("training", line=line.rstrip())
+                _relay(line.rstrip())
         except BaseException:
             process.kill()
             raise
@@ -81,6 +81,16 @@ def train_model(session: Session, day: str, as_of: Prepared, pairs: Version, har
             "resumes from the newest; its last lines:\n" + "\n".join(lines)
         )
     return model_writer(session, day, inputs).version
+
+
+def _relay(line: str) -> None:
+    """Log a line of the process as if it came from here; what is no entry of a log, such as a traceback, as text."""
+    try:
+        entry = json.loads(line)
+        event, level = entry.pop("event"), entry.pop("level")
+    except (ValueError, AttributeError, TypeError, KeyError):
+        event, level, entry = "training", "info", {"line": line}
+    getattr(log, level)(event, **entry)
 
 
 def model_writer(session: Session, day: str, inputs: list[Version]) -> Writer:

@@ -27,6 +27,7 @@ from pinsage.training.peers import Peers
 from pinsage.training.state import TrainingState
 from pinsage.training.trainer import Trained, train
 from tasks.intermediate import CHECKPOINTS
+from tasks.logs import log_entries_to_stdout
 from tasks.sample_neighborhoods import open_graph
 from tasks.session import Session
 from tasks.train_model import CODE_VERSION, model_writer
@@ -170,6 +171,7 @@ def die_with_parent(parent: int) -> None:
 
 
 if __name__ == "__main__":
+    log_entries_to_stdout()
     request = json.loads(sys.argv[1])
     die_with_parent(request["parent"])
     num_processes = request["config"]["resources"]["training_processes"]

@@ -38,9 +38,8 @@ class ModelConfig(BaseModel, frozen=True, extra="forbid"):
 class EmbeddingConfig(BaseModel, frozen=True, extra="forbid"):
     """How the items of a day are embedded with a trained model (section 3.4)."""
 
-    intermediate: str = Field(
+    intermediate: Literal["float32", "bfloat16"] = Field(
         default="float32",
-        pattern=r"^(float32|bfloat16)$",
         description="How layers between features and embeddings are stored; bfloat16 halves them, to 3 digits.",
     )
     cold_neighbors: int = Field(

@@ -67,3 +67,6 @@ def ingest(
     for table in summary.tables:
         days = f"{table.first_day} to {table.last_day}" if table.num_days > 1 else table.first_day
         console.print(f"{table.table}: {table.num_rows:,} rows, {days}; new or changed days: {table.num_changed_days}")
+    for note in summary.notes:
+        console.print("[bold yellow]note[/]", end=" ")
+        console.print(note, markup=False)

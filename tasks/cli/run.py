@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from tasks.pipeline import Step
     from tasks.session import Session
 
+HOW = {True: "[yellow]made[/]", False: "[green]found[/]", None: ""}
+
 
 @app.command()
 def run(
@@ -43,9 +45,9 @@ def run(
     if as_json:
         emit({"day": day, "steps": [asdict(step) for step in done]})
         return
-    table = Table("stage", "day", Column("made", overflow="fold"), title=f"{stage} {day}")
+    table = Table("stage", "day", "", Column("result", overflow="fold"), title=f"{stage} {day}")
     for step in done:
-        table.add_row(step.stage, step.day, step.made)
+        table.add_row(step.stage, step.day, HOW[step.new], step.made)
     console.print(table)
     for step in done:
         if step.in_force is False:

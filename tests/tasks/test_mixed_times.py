@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks.build_catalog import build_catalog
-from tasks.ingest import ingest
+from tasks.ingest import IngestSummary, ingest
 from tasks.ingest_columns import IngestError
 from tasks.ingest_mapping import IngestMapping
 from tasks.session import Session
@@ -21,12 +21,12 @@ LOGGED = f"query_id,item_id,engaged_at\n1,2,{DAY}T01:00:00Z\n"
 UNLOGGED = "query_id,item_id\n1,2\n"
 
 
-def deliver(session: Session, folder: Path, day: str | None = None, **tables: str) -> None:
+def deliver(session: Session, folder: Path, day: str | None = None, **tables: str) -> IngestSummary:
     paths: dict[str, Path | None] = {"items": None, "saves": None}
     for name, text in tables.items():
         paths[name] = folder / f"{name}.csv"
         (folder / f"{name}.csv").write_text(text)
-    ingest(session, **paths, day=day)  # type: ignore[arg-type]  # files by the name of their table
+    return ingest(session, **paths, day=day)  # type: ignore[arg-type]  # files by the name of their table
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,14 @@ def test_the_other_kind_is_refused_before_anything_is_written(
     with pytest.raises(IngestError, match="can't be mixed"):
         deliver(Session.open(str(tmp_path / "empty")), tmp_path, None, saves=TIMED, engagements=UNLOGGED)
     assert [info.key for info in session.store.objects.walk("")] == before
+
+
+def test_a_day_that_items_are_given_unasked_is_told(tmp_path: Path) -> None:
+    session = Session.open(str(tmp_path / "store"))
+    (note,) = deliver(session, tmp_path, items=ITEMS, saves=TIMED).notes
+    assert f"all count from {DAY}" in note
+    assert deliver(session, tmp_path, NEXT, items=ITEMS).notes == ()
+    assert deliver(session, tmp_path, saves=TIMED).notes == ()
 
 
 def test_what_got_in_all_the_same_makes_no_catalog(tmp_path: Path) -> None:

@@ -142,6 +142,8 @@ def test_string_ids_and_vectors_stay_in_their_community_and_a_rerun_writes_nothi
     made = {(step["stage"], step["day"]): step["made"] for step in again["steps"]}
     assert [step["stage"] for step in again["steps"]] == [*PREPARE, *PREPARE, *TRAIN, *PUBLISH]
     assert made["publish_index", DAY] == "is published already"
+    assert not [step for step in again["steps"] if step["new"] is None and "/" in step["made"]]
+    assert not [step for step in again["steps"] if step["new"]], "all of it was found"
     assert {info.key for info in store.objects.walk("")} == before
 
     digest = store.version(made["build_graph", DAY]).content_digest
@@ -149,6 +151,7 @@ def test_string_ids_and_vectors_stay_in_their_community_and_a_rerun_writes_nothi
     one = json.loads(pinsage("run", "build_graph", "--day", DAY, "--root", root, *SMALL, "--json").stdout)
     assert [step["stage"] for step in one["steps"]] == ["validate", "build_catalog", "build_graph"]
     assert one["steps"][-1]["made"] == made["build_graph", DAY]
+    assert [step["new"] for step in one["steps"]] == [None, False, True]
     assert store.version(made["build_graph", DAY]).content_digest == digest
     nothing = pinsage("run", "build_grph", "--day", DAY, "--root", root, check=False)
     assert nothing.returncode == 1
