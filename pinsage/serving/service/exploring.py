@@ -85,7 +85,7 @@ def exploring_routes(recommender: Recommender, config: ServingConfig) -> APIRout
             }
             return Compared(
                 version=index.version.uri,
-                item=_placed(held, [row], [1.0])[0],
+                item=_placed(held, [row], [others.degrees[row]])[0],
                 methods={name: _placed(held, rows, scores) for name, (rows, scores) in found.items()},
             )
 

@@ -54,7 +54,7 @@ class Compared(BaseModel):
     """Answers of several methods for one item, all from one version."""
 
     version: str
-    item: Placed
+    item: Placed = Field(description="Its score is the number of boards that hold it.")
     methods: dict[str, list[Placed]]
 
 

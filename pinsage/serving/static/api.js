@@ -13,8 +13,10 @@ export const itemPath = (key) => `/items/${encodeURIComponent(key)}`;
 async function request(path, parameters) {
   const given = Object.entries(parameters).filter(([, value]) => value !== undefined && value !== null && value !== "");
   const query = new URLSearchParams(given).toString();
-  const response = await fetch(query ? `${path}?${query}` : path);
+  const response = await fetch(query ? `${path}?${query}` : path).catch(() => {
+    throw Object.assign(new Error("The service does not answer. Is it still running, and is the network there?"), { again: true });
+  });
   if (response.ok) return response;
-  const fault = await response.json().catch(() => ({ detail: response.statusText }));
-  throw new Error(fault.detail);
+  const fault = await response.json().catch(() => ({ detail: `The service failed: ${response.status} ${response.statusText}` }));
+  throw Object.assign(new Error(fault.detail), { again: response.status >= 500 });
 }

@@ -1,6 +1,6 @@
 // The page: what is shown stands in the address (#view=..&item=..), so that back, forward and links work.
 import { ask } from "./api.js";
-import { nameLargestCategories } from "./elements.js";
+import { element, nameLargestCategories } from "./elements.js";
 import { showMap } from "./map.js";
 import { showNeighbors, showStarters } from "./neighbors.js";
 import { searchBox } from "./search.js";
@@ -33,7 +33,8 @@ const link = (key) => address({ item: key });
 const change = (changes) => { location.hash = address(changes); };
 
 function fail(fault) {
-  message.textContent = fault.message;
+  message.replaceChildren(fault.message);
+  if (fault.again) message.append(" ", element("button", { type: "button", onclick: () => show() }, "Try again"));
   message.hidden = false;
 }
 
@@ -42,7 +43,7 @@ async function look() {
   overview = await ask("/overview");
   nameLargestCategories(overview.categories.map((each) => each.name));
   const [, day, name] = overview.version.split("/");
-  document.getElementById("version").replaceChildren(`Version of ${day}`, document.createElement("br"), name.slice(0, 8));
+  document.getElementById("version").replaceChildren(`Data up to ${day}`, element("br"), `version ${name.slice(0, 8)}`);
 }
 
 async function show() {
@@ -51,6 +52,7 @@ async function show() {
   leave();
   leave = () => {};
   message.hidden = true;
+  document.body.dataset.busy = "";
   for (const tab of document.querySelectorAll(".tabs a")) {
     tab.href = address({ view: tab.dataset.view });
     if (tab.dataset.view === state.view) tab.setAttribute("aria-current", "page");
@@ -71,21 +73,26 @@ async function show() {
     document.title = "PinSage explorer";
     if (state.view === "map") {
       place();
-      const disconnect = await showMap(drawn, state, (item) => change({ view: "neighbors", item: item.key }), fail);
+      const disconnect = await showMap(drawn, state, link, (item) => change({ view: "neighbors", item: item.key }), fail);
       if (number === shown) leave = disconnect;
       else disconnect();
     } else if (state.view === "versions") {
-      await showVersions(drawn, state, link, change);
+      await showVersions(drawn, state, overview, link, change);
     } else if (state.item) {
       const { item, version } = await showNeighbors(drawn, state, link, change);
       if (version !== overview.version) await look();
       document.title = `${item.title} · PinSage explorer`;
     } else {
-      await showStarters(drawn, overview, link);
+      showStarters(drawn, overview, link);
     }
     place();
   } catch (fault) {
-    if (number === shown) fail(fault);
+    if (number !== shown) return;
+    fail(fault);
+    if (overview && state.view === "neighbors") showStarters(drawn, overview, link);
+    place();
+  } finally {
+    if (number === shown) delete document.body.dataset.busy;
   }
 }
 

@@ -1,31 +1,41 @@
 // The embedding space as a plane: drag or arrows to move, wheel, pinch or + and - to zoom, click to ask an item.
 import { ask, askBytes, itemPath } from "./api.js";
-import { element, hueOf } from "./elements.js";
+import { colored, element, hueOf } from "./elements.js";
+import { namePlaces, placesOf } from "./place_names.js";
 
 const STEPS = 65535;
 const MAX_ZOOM = 80;
 const SHOWN = 6;
 const CLICK_PIXELS = 5;
 
-export async function showMap(view, state, onChosen, onFault) {
+export async function showMap(view, state, link, onChosen, onFault) {
   const canvas = element("canvas", { tabindex: 0, role: "application", "aria-label": "Map of the embedding space. Arrows move it, plus and minus zoom, Enter asks the item in the middle." });
-  const waiting = element("div", { class: "waiting" }, element("p", {}, "Drawing the map."));
+  const waiting = element("div", { class: "waiting" }, element("p", {}, "Drawing the map…"));
   const tip = element("div", { class: "tip", hidden: true });
   const tools = element("div", { class: "tools" });
+  const near = element("ol", { class: "near", hidden: true });
   const legend = element("ul", { class: "legend" });
-  const note = element("p", { class: "lead" }, "Each point is an item, near to those it is alike with, colored by category. Click one to see its neighbors.");
-  view.replaceChildren(element("h1", {}, "Map of the embedding space"), note, element("div", { class: "map" }, canvas, tools, tip, waiting), legend);
+  const note = element("p", { class: "lead" },
+    "Each point is an item; what PinSage holds for alike lies close together. Colors and names are categories. Drag and zoom; press a point to see its neighbors.");
+  view.replaceChildren(element("h1", {}, "Map of all items"), note, near, element("div", { class: "map" }, canvas, tools, tip, waiting), legend);
 
   const description = await ask("/map");
   const points = decode(await askBytes("/map/points", { version: description.version }), description);
-  const marked = state.item ? await ask(`${itemPath(state.item)}/comparison`, { k: SHOWN }).catch(() => null) : null;
+  const marked = state.item ? await ask(`${itemPath(state.item)}/comparison`, { k: SHOWN }).catch(onFault) : null;
   if (!description.num_points) {
-    waiting.replaceChildren(element("p", {}, "This version was built without a map."));
+    waiting.replaceChildren(element("p", {}, "This version was built without a map (index.map_points is 0)."));
     return () => {};
+  }
+  if (description.num_points < description.num_items) {
+    note.append(` ${description.num_points.toLocaleString("en")} of ${description.num_items.toLocaleString("en")} items are drawn.`);
   }
   waiting.remove();
   const camera = { x: 0.5, y: 0.5, zoom: 1 };
-  if (marked?.item.place) Object.assign(camera, { x: marked.item.place[0], y: marked.item.place[1], zoom: 3 });
+  if (marked) {
+    near.hidden = false;
+    near.append(...[marked.item, ...marked.methods.pinsage].map((each, place) => neighbor(each, place, link)));
+    if (marked.item.place) Object.assign(camera, { x: marked.item.place[0], y: marked.item.place[1], zoom: fitting(marked) });
+  }
   let only = null;
   const draw = painter(canvas, points, camera, marked, () => only);
 
@@ -54,7 +64,7 @@ export async function showMap(view, state, onChosen, onFault) {
     ["Whole map", "⤢", () => { Object.assign(camera, { x: 0.5, y: 0.5, zoom: 1 }); draw(); }]]) {
     tools.append(element("button", { type: "button", "aria-label": label, title: label, onclick: act }, sign));
   }
-  legend.append(...description.categories.map((each, code) => ({ ...each, code }))
+  legend.append(element("li", {}, "Largest categories, press one to see it alone:"), ...description.categories.map((each, code) => ({ ...each, code }))
     .sort((one, other) => other.num_items - one.num_items).slice(0, 12).filter((each) => each.num_items)
     .map((each) => element("li", {}, swatch(each, (pressed) => { only = pressed ? each.code : null; draw(); }))));
   handle(canvas, { move, zoom, tip, nearest, onChosen, onFault });
@@ -65,6 +75,20 @@ export async function showMap(view, state, onChosen, onFault) {
   return () => resized.disconnect();
 }
 
+// The zoom at which most neighbors of an item are in view and apart from it.
+function fitting({ item, methods }) {
+  const distances = methods.pinsage.filter((each) => each.place)
+    .map((each) => Math.hypot(each.place[0] - item.place[0], each.place[1] - item.place[1])).sort((one, other) => one - other);
+  const most = distances[Math.ceil(0.6 * distances.length) - 1] || 0.1;
+  return clamp(0.3 / most, 2, MAX_ZOOM / 2);
+}
+
+function neighbor(item, place, link) {
+  const label = element("a", { href: link(item.key) }, item.title);
+  const note = item.place ? null : element("small", {}, " not on the map");
+  return colored(element("li", { class: place ? "" : "own" }, element("span", { class: "number" }, place ? String(place) : ""), label, note), item.category);
+}
+
 function decode(bytes, { num_points: count, categories }) {
   const codes = new Uint32Array(bytes.slice(4 * count));
   const groups = new Map();
@@ -72,11 +96,12 @@ function decode(bytes, { num_points: count, categories }) {
     if (!groups.has(codes[point])) groups.set(codes[point], []);
     groups.get(codes[point]).push(point);
   }
-  return {
-    x: new Uint16Array(bytes, 0, count), y: new Uint16Array(bytes, 2 * count, count), count,
-    // The large groups are drawn first, so that the small ones are not hidden below them.
-    groups: [...groups].sort((one, other) => other[1].length - one[1].length).map(([code, members]) => ({ code, members, category: categories[code].name })),
-  };
+  const points = { x: new Uint16Array(bytes, 0, count), y: new Uint16Array(bytes, 2 * count, count), count };
+  // The large groups are drawn first, so that the small ones are not hidden below them.
+  points.groups = [...groups].sort((one, other) => other[1].length - one[1].length)
+    .map(([code, members]) => ({ code, members, category: categories[code].name }));
+  points.places = placesOf(points, STEPS);
+  return points;
 }
 
 function painter(canvas, points, camera, marked, onlyShown) {
@@ -107,6 +132,8 @@ function painter(canvas, points, camera, marked, onlyShown) {
         if (x > -9 && y > -9 && x < canvas.clientWidth + 9 && y < canvas.clientHeight + 9) context.fillRect(x - size / 2, y - size / 2, size, size);
       }
     }
+    const named = points.places.filter(({ code }) => only === null || only === code);
+    namePlaces(context, canvas, named, (x, y) => toScreen(canvas, camera, x, y), dark);
     if (marked) mark(context, canvas, camera, marked, dark);
   };
   return () => {
@@ -118,7 +145,8 @@ function painter(canvas, points, camera, marked, onlyShown) {
 
 function mark(context, canvas, camera, { item, methods }, dark) {
   const ink = dark ? "#fff" : "#1d1b19";
-  const rings = [...methods.pinsage.map((each, place) => [each, String(place + 1)]), [item, item.title]].filter(([each]) => each.place);
+  // The nearest last, on top of the others; the item itself on top of all.
+  const rings = [...methods.pinsage.map((each, place) => [each, String(place + 1)]).reverse(), [item, item.title]].filter(([each]) => each.place);
   for (const [each, label] of rings) {
     const at = toScreen(canvas, camera, each.place[0], each.place[1]);
     const own = each === item;

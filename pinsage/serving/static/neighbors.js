@@ -1,54 +1,68 @@
 // One item, and what every method finds for it, row by row as in the figures of the paper.
 import { ask, itemPath } from "./api.js";
-import { card, cards } from "./cards.js";
+import { cards, tile } from "./cards.js";
 import { element } from "./elements.js";
 
 const SHOWN = 6;
 const METHODS = [
-  ["pinsage", "PinSage", "Graph and content together: the published index.", (score, popularity) => `${popularity ? "score" : "similarity"} ${score.toFixed(3)}`],
-  ["content", "Content", "Cosine of the items' own features; knows no saves.", (score) => `similarity ${score.toFixed(3)}`],
-  ["random_walk", "Random walk", "What short walks over boards visit most; knows no content.", (score) => `${(100 * score).toFixed(1)}% of visits`],
-  ["popularity", "Popularity", "What most boards hold: the same for every item.", (score) => `${score.toLocaleString("en")} boards`],
+  ["pinsage", "PinSage", "Learned from content and saves together: what the service answers.", (score, popularity) => `${popularity ? "score" : "similarity"} ${score.toFixed(3)}`],
+  ["content", "Content alone", "Most alike in title, text, category and other features. Ignores who saved what.", (score) => `similarity ${score.toFixed(3)}`],
+  ["random_walk", "Random walk", "Met most often when hopping from the item to a board that holds it and on to another item. Ignores content.", (score) => `${(100 * score).toFixed(1)}% of visits`],
+  ["popularity", "Popularity", "On most boards: the same for every item.", (score) => `on ${boards(score)}`],
 ];
 
-export async function showStarters(view, overview, link) {
+const boards = (number) => `${number.toLocaleString("en")} board${number === 1 ? "" : "s"}`;
+
+export function showStarters(view, overview, link) {
   view.replaceChildren(
     element("h1", {}, "What goes with what?"),
     element("p", { class: "lead" },
-      `Search one of ${overview.num_items.toLocaleString("en")} items, or begin with one of these. ` +
-      "You see the neighbors that PinSage has learned beside those of simpler methods."),
-    element("section", { class: "starters" }, cards(overview.starters, (item) => ({ href: link(item.key) }))));
+      `Choose one of ${overview.num_items.toLocaleString("en")} items to see what PinSage puts beside it, and what simpler ` +
+      "methods would: its content alone, random walks over boards, plain popularity. A board is whatever items are " +
+      "collected in: a basket, a playlist, a wish list."),
+    element("h2", {}, "Begin with a popular one"),
+    starters(overview, link));
+}
+
+export function starters(overview, link) {
+  return element("section", { class: "starters" },
+    cards(overview.starters, (item) => ({ href: link(item.key), meta: [`on ${boards(item.score)}`] })));
 }
 
 export async function showNeighbors(view, state, link, change) {
   const compared = await ask(`${itemPath(state.item)}/comparison`, { k: SHOWN, popularity: state.popularity });
-  const slider = element("input", {
-    type: "range", min: 0, max: 1, step: 0.1, value: state.popularity, id: "popularity",
-    onchange: (event) => change({ popularity: Number(event.target.value) }),
-  });
+  const { item, methods } = compared;
   const asked = element("section", { class: "asked" },
-    card(compared.item),
+    tile(item),
     element("div", {},
-      element("h1", {}, compared.item.title),
-      element("p", { class: "facts" }, [compared.item.category, compared.item.key].filter(Boolean).join(" · ")),
-      element("div", { class: "weight" }, element("label", { for: "popularity" }, "PinSage asks: what is alike"), slider,
-        element("span", {}, "what is taken next"))));
-  const ours = new Set(compared.methods.pinsage.map((item) => item.key));
+      element("h1", {}, item.title),
+      element("p", { class: "facts" }, [item.category, `id ${item.key}`, `on ${boards(item.score)}`].filter(Boolean).join(" · "))));
+  const ours = new Set(methods.pinsage.map((each) => each.key));
   const rows = METHODS.map(([name, title, note, shown]) => {
-    const found = compared.methods[name];
-    const namesakes = (item) => found.filter((other) => other.title === item.title).length > 1;
+    const found = methods[name];
+    const namesakes = (each) => found.filter((other) => other.title === each.title).length > 1;
     const list = found.length
-      ? cards(found, (item) => ({
-        href: link(item.key),
-        meta: [shown(item.score, state.popularity), ...(namesakes(item) ? [item.key] : [])],
-        badge: name !== "pinsage" && ours.has(item.key) ? "also PinSage" : "",
+      ? cards(found, (each) => ({
+        href: link(each.key),
+        meta: [shown(each.score, state.popularity), ...(namesakes(each) ? [`id ${each.key}`] : [])],
+        badge: name !== "pinsage" && ours.has(each.key) ? "also PinSage" : "",
       }))
       : element("p", { class: "none-found" }, NOTHING[name]);
     return element("section", { class: name === "pinsage" ? "method ours" : "method", "data-method": name },
-      element("div", {}, element("h2", {}, title), element("p", {}, note)), list);
+      element("div", {}, element("h2", {}, title), element("p", {}, note), name === "pinsage" ? weight(state, change) : null), list);
   });
   view.replaceChildren(asked, ...rows);
   return compared;
+}
+
+function weight(state, change) {
+  const slider = element("input", {
+    type: "range", min: 0, max: 1, step: 0.1, value: state.popularity, id: "popularity",
+    title: "To the right, an item's popularity counts more and more",
+    onchange: (event) => change({ popularity: Number(event.target.value) }),
+  });
+  return element("div", { class: "weight" }, element("label", { for: "popularity" }, "Looks for"), slider,
+    element("span", {}, "what is alike"), element("span", {}, "what is taken next"));
 }
 
 const NOTHING = {
