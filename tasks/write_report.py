@@ -22,10 +22,11 @@ from tasks.report.render import render_page, with_present
 from tasks.report.similarity import similarity
 from tasks.report.sources import Sources
 from tasks.report.speed import speed
+from tasks.report.summary import summary
 from tasks.report.training import training
 from tasks.session import Session
 
-CODE_VERSION = 5
+CODE_VERSION = 6
 
 log = structlog.get_logger()
 
@@ -67,6 +68,7 @@ def write_report(session: Session, day: str, index: Version, evaluation: Version
 def _page(sources: Sources) -> str:
     opened = open_published(sources.index)
     sections = [
+        summary(sources),
         ingested(sources),
         graph(sources),
         training(sources),

@@ -26,12 +26,13 @@ class Chart:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows below a header; the first column names the row, the ``marked`` row stands out."""
+    """Rows below a header; the first column names the row, the ``marked`` row stands out; numbers, or ``words``."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[Any]]
     title: str = ""
     marked: str | None = None
+    words: bool = False
     kind: str = "table"
 
 

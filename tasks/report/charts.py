@@ -58,7 +58,7 @@ def lines(rows: Sequence[Row], x: str, y: str, title: str, *, kind: str | None =
     """Lines, one of each ``kind``; without it, one."""
     color: Any = alt.value(OURS)
     if kind is not None:
-        kinds = sorted({row[kind] for row in rows}, key=lambda each: (each != "pinsage", each))
+        kinds = sorted({row[kind] for row in rows}, key=lambda each: (not each.lower().startswith("pinsage"), each))
         color = alt.Color(f"{kind}:N", scale=alt.Scale(domain=kinds, range=_PALETTE[: len(kinds)]), legend=_LEGEND)
     numeric = all(isinstance(row[x], int | float) for row in rows)
     return _svg(

@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks.report.blocks import Cell, Chart, Section, Table
+from tasks.report.blocks import Block, Cell, Chart, Section, Table
 from tasks.report.charts import ranked
 from tasks.report.sources import Sources
 
-OURS = "pinsage"
+OURS = "PinSage"
+# Methods as people call them, and what they do.
+METHODS = {
+    "pinsage": (OURS, "the model: nearest by its embeddings, with its popularity term"),
+    "likeness": ("PinSage, likeness alone", "the same without the popularity term: what `pinsage recommend` asks"),
+    "pagerank": ("PageRank", "walks that return to the item asked about, some steps far, computed exactly"),
+    "popularity": ("popularity", "the items on most boards, the same for every query"),
+    "item_knn": ("item-kNN", "items that share most boards with the item asked about"),
+    "random_walk": ("random walk", "the item's neighborhood, most visited first; only as long as the neighborhood is"),
+    "matrix_factorisation": ("matrix factorisation", "factors of items and boards, learned from the saves alone"),
+    "content": ("content", "cosine of the items' own features, no saves"),
+}
+SLICES = {
+    "few_saves": "When the item to be found has few saves, at most {max_saves:,}",
+    "few_saves_queries": "When the item asked about has few saves, at most {max_saves:,}",
+    "cold": "When the item to be found has no saves yet",
+}
 
 
 def evaluation(sources: Sources) -> Section:
@@ -17,26 +33,42 @@ def evaluation(sources: Sources) -> Section:
         return Section("Evaluation", "The model was never evaluated.")
     metrics = sources.evaluation.json("metrics")
     methods = metrics["methods"]
-    charts = [
-        Chart(ranked(_rows(methods, name), "method", "value", OURS, name), f"{name} with its bootstrap interval.")
-        for name in methods[OURS]
-        if name.startswith("hit_rate@") and _rows(methods, name)
-    ]
-    tables = [_table("All pairs", metrics["num_queries"], methods)]
+    scale, level = metrics["reciprocal_scale"], sources.evaluation.manifest.config["interval_level"]
+    charts = []
+    for name in methods["pinsage"]:
+        rows = _rows(methods, name)
+        if name.startswith("hit_rate@") and rows:
+            drawn = ranked(rows, "method", "value", OURS, metric_name(name, scale))
+            share = f"Share of pairs whose item is among the first {name.partition('@')[2]} of {metrics['pool_size']:,}"
+            charts.append(Chart(drawn, f"{share}; the dark line is the {level:.0%} interval."))
+    alone = metrics["without_popularity"] if sources.embeddings.facts["popularity_dim"] else {}
+    tables = [_table("All pairs", metrics, metrics["num_queries"], methods, alone.get("all"))]
     for name, part in metrics["slices"].items():
         if part["num_queries"]:
-            tables.append(_table(_slice_title(name, part), part["num_queries"], part["methods"]))
+            title = SLICES[name].format(**part)
+            tables.append(_table(title, metrics, part["num_queries"], part["methods"], alone.get(name)))
+    as_of = metrics["as_of_day"]
+    where = f"in the days after {as_of}" if as_of != sources.evaluation.partition else "on boards that were held out"
     note = (
-        f"{metrics['num_queries']:,} held-out pairs after {metrics['as_of_day']}, each ranked among all "
-        f"{metrics['pool_size']:,} items. Scaled MRR is the mean of 1/⌈rank/{metrics['reciprocal_scale']}⌉."
+        f"{metrics['num_queries']:,} pairs of items that were taken one after the other {where}, of which the model "
+        f"has seen nothing. Asked about the first item, each method ranks all {metrics['pool_size']:,} items: the "
+        "earlier it names the second one, the better. MRR is the mean of 1/rank; scaled by "
+        f"{scale}, the mean of 1/⌈rank/{scale}⌉, it also tells rank {scale} from rank {10 * scale}."
     )
-    return Section("Evaluation", note, [*charts, *tables])
+    known = [METHODS[name] for name in METHODS if name in methods or (name == "likeness" and alone)]
+    blocks: list[Block] = [*charts, Table(["method", "what it recommends"], known, words=True), *tables]
+    return Section("Evaluation", note, blocks)
+
+
+def metric_name(name: str, reciprocal_scale: int) -> str:
+    """A metric as people write it: hit_rate@50 -> hit-rate@50."""
+    return {"mrr": "MRR", "mrr_scaled": f"MRR, scaled by {reciprocal_scale}"}.get(name, name.replace("_", "-"))
 
 
 def _rows(methods: dict[str, Any], name: str) -> list[dict[str, Any]]:
     return [
         {
-            "method": method,
+            "method": METHODS[method][0],
             "value": values[name],
             "low": values["interval"][name][0],
             "high": values["interval"][name][1],
@@ -46,18 +78,16 @@ def _rows(methods: dict[str, Any], name: str) -> list[dict[str, Any]]:
     ]
 
 
-def _slice_title(name: str, part: dict[str, Any]) -> str:
-    limit = f", at most {part['max_saves']}" if "max_saves" in part else ""
-    return f"Slice: {name.replace('_', ' ')}{limit}"
-
-
-def _table(title: str, num_queries: int, methods: dict[str, Any]) -> Table:
-    names = [name for name in methods[OURS] if name != "interval"]
+def _table(
+    title: str, metrics: dict[str, Any], num_queries: int, methods: dict[str, Any], alone: dict[str, Any] | None
+) -> Table:
+    every = methods if alone is None else {**methods, "likeness": alone}
+    names = [name for name in methods["pinsage"] if name != "interval"]
     rows = [
-        (method, *(_cell(values, name) for name in names))
-        for method, values in sorted(methods.items(), key=lambda each: (each[0] != OURS, each[0]))
+        (METHODS[method][0], *(_cell(every[method], name) for name in names)) for method in METHODS if method in every
     ]
-    return Table(["method", *names], rows, f"{title} ({num_queries:,} queries)", OURS)
+    header = ["method", *(metric_name(name, metrics["reciprocal_scale"]) for name in names)]
+    return Table(header, rows, f"{title} ({num_queries:,} pairs)", OURS)
 
 
 def _cell(values: dict[str, Any], name: str) -> Cell:

@@ -22,7 +22,9 @@ def lineage(sources: Sources) -> Section:
     ]
     header = ["dataset", "day", "version", "code", "made from"]
     return Section(
-        "Lineage", "What each version was made from; a version is named by its fingerprint.", [Table(header, rows)]
+        "Lineage",
+        "What each version was made from; a version is named by its fingerprint.",
+        [Table(header, rows, words=True)],
     )
 
 

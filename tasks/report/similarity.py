@@ -33,7 +33,10 @@ def similarity(sources: Sources) -> Section:
             for x, share in zip(middles, shares, strict=True)
         ]
         kurtosis.append(f"{name} {((cosines - cosines.mean()) ** 4).mean() / cosines.std() ** 4:.2f}")
-    note = "A wide spread tells items apart; embeddings that all point one way say little, and collide in an index."
+    note = (
+        "How alike two items are that have nothing to do with each other, drawn at random. A wide spread tells items "
+        "apart; embeddings that all point one way say little, and collide in an index."
+    )
     if not rows:
         return Section("Similarity", "There are too few items with embeddings.")
     caption = f"Cosine similarity of {NUM_PAIRS:,} random pairs. Kurtosis: {', '.join(kurtosis)} (lower is wider)."

@@ -7,9 +7,9 @@ from tasks.report.charts import lines
 from tasks.report.sources import Sources
 
 CURVES = {
-    "loss": "Training loss. Hard negatives are added epoch by epoch, so it does not fall steadily.",
-    "learning_rate": "Learning rate: warm-up, then exponential decay.",
-    "hard_negatives": "Hard negatives for each pair: the curriculum.",
+    "loss": "Training loss, lower is better; every epoch adds harder negatives, so it does not fall steadily.",
+    "learning_rate": "Learning rate, the size of a step: warm-up, then exponential decay.",
+    "hard_negatives": "The curriculum: hard negatives, items that are nearly right, shown with each pair.",
 }
 
 
@@ -20,13 +20,17 @@ def training(sources: Sources) -> Section:
     if history["tune"]:
         at = history["tune"][0]["at"]
         drawn = lines(history["tune"], "step", "hit_rate", "step", points=True)
-        charts.append(Chart(drawn, f"Hit-rate@{at} on tuning pairs, kept out of training; the best epoch is kept."))
+        caption = (
+            f"After each epoch: the share of {history['tune'][0]['num_queries']:,} tuning pairs, which are not trained "
+            f"on, whose item is among the first {at}. The weights of the best epoch are kept."
+        )
+        charts.append(Chart(drawn, caption))
     for name, caption in CURVES.items():
         rows = [{"step": line["step"], "value": line[name]} for line in history["steps"] if name in line]
         if len({row["value"] for row in rows}) > 1:
             charts.append(Chart(lines(rows, "step", "value", "step"), caption))
     facts = sources.model.facts
-    known = [("num_pairs", "pairs trained on"), ("num_parameters", "parameters"), ("width", "columns of an embedding")]
+    known = [("num_pairs", "pairs trained on"), ("num_parameters", "parameters"), ("width", "numbers of an embedding")]
     numbers = [(f"{facts[name]:,}", text) for name, text in known if name in facts]
     note = f"The model of {sources.model.partition}, trained on what was known on {facts.get('as_of_day', 'that day')}."
     return Section("Training", note, [Facts(numbers), *charts])
