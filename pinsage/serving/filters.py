@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from pinsage.index.geometry import row_blocks
 from pinsage.serving.answers import Answer, Recommendation
 from pinsage.serving.published import PublishedIndex
+from pinsage.serving.questions import as_list
 
 # Up to here scoring every allowed item is cheaper than having the trees find enough of them.
 EXACT_ROWS = 20_000
@@ -32,6 +34,11 @@ class Filter:
     excluded_ids: Collection[Any] = ()
     predicate: Callable[[Recommendation], bool] | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("categories", "allowed_ids", "excluded_ids"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, as_list(name, getattr(self, name)))
+
 
 def search_filtered(published: PublishedIndex, query: np.ndarray, k: int, exclude: np.ndarray, only: Filter) -> Answer:
     """The ``k`` best items for a query among those that the filter lets through.
@@ -45,18 +52,20 @@ def search_filtered(published: PublishedIndex, query: np.ndarray, k: int, exclud
     """
     excluded = np.union1d(exclude, _known_rows(published, only.excluded_ids))
     allowed = _allowed_rows(published, only)
-    if allowed is not None and len(allowed) <= EXACT_ROWS:
-        return _picked(published, *_exact(published, query, np.setdiff1d(allowed, excluded)), k, only)
-    wanted = GROWTH * k
-    while True:
-        rows, scores = published.index.search(query, min(wanted, len(published.row_of)), exclude=excluded)
-        if allowed is not None:
-            passed = np.isin(rows, allowed)
-            rows, scores = rows[passed], scores[passed]
-        answer = _picked(published, rows, scores, k, only)
-        if len(answer) == k or wanted >= len(published.row_of):
-            return answer
-        wanted *= GROWTH
+    if allowed is None or len(allowed) > EXACT_ROWS:
+        wanted = GROWTH * k
+        while wanted < len(published.row_of):
+            rows, scores = published.index.search(query, wanted, exclude=excluded)
+            if allowed is not None:
+                passed = np.isin(rows, allowed)
+                rows, scores = rows[passed], scores[passed]
+            answer = _picked(published, rows, scores, k, only)
+            if len(answer) == k:
+                return answer
+            wanted *= GROWTH
+        # However much is asked of them, the trees give only a part of the catalogue.
+        allowed = np.arange(len(published.row_of)) if allowed is None else allowed
+    return _picked(published, *_exact(published, query, np.setdiff1d(allowed, excluded)), k, only)
 
 
 def _known_rows(published: PublishedIndex, item_ids: Collection[Any]) -> np.ndarray:
@@ -75,9 +84,12 @@ def _allowed_rows(published: PublishedIndex, only: Filter) -> np.ndarray | None:
 def _exact(published: PublishedIndex, query: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """All of ``rows`` that have an embedding, by score, ties by row: what trees that miss nothing would give."""
     index = published.index
-    vectors = np.asarray(index.embeddings[rows])
-    embedded = index.geometry.content_norms(vectors) > 0
-    rows, scores = rows[embedded], index.geometry.scores(query[None, :], vectors[embedded])[0]
+    scores = np.full(len(rows), -np.inf, dtype=np.float32)
+    for block in row_blocks(len(rows)):
+        vectors = np.asarray(index.embeddings[rows[block]])
+        embedded = index.geometry.content_norms(vectors) > 0
+        scores[block][embedded] = index.geometry.scores(query[None, :], vectors[embedded])[0]
+    rows, scores = rows[np.isfinite(scores)], scores[np.isfinite(scores)]
     order = np.lexsort((rows, -scores))
     return rows[order], scores[order]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -100,10 +100,10 @@ class NewItemEmbedder:
                     f"new item: {kind} {name!r} is unknown to the model; known: {', '.join(known) or 'none'}"
                 )
         columns = {
-            "title": pa.array([item.title], pa.string()),
-            "text": pa.array([item.text], pa.string()),
-            **{f"categorical.{name}": pa.array([value], pa.string()) for name, value in item.categories.items()},
-            **{f"numeric.{name}": pa.array([value], pa.float64()) for name, value in item.numbers.items()},
+            "title": _column("title", item.title, pa.string()),
+            "text": _column("text", item.text, pa.string()),
+            **{f"categorical.{name}": _column(name, value, pa.string()) for name, value in item.categories.items()},
+            **{f"numeric.{name}": _column(name, value, pa.float64()) for name, value in item.numbers.items()},
         }
         for name, vector in item.vectors.items():
             values, width = np.asarray(vector, dtype=np.float32), encoder.vectors[name]
@@ -121,3 +121,11 @@ class NewItemEmbedder:
         kinds += [f"category {name}" for name in encoder.categorical]
         kinds += [f"number {name}" for name in encoder.numeric_names]
         return ", ".join(kinds) or "item ids alone"
+
+
+def _column(name: str, value: Any, kind: pa.DataType) -> pa.Array:
+    try:
+        return pa.array([value], kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        wanted = "text" if kind == pa.string() else "a number"
+        raise RefusedRequestError(f"new item: {name}: got {value!r}, expected {wanted}") from None

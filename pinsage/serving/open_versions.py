@@ -192,8 +192,9 @@ class OpenVersions:
             if uri not in self._earlier:
                 published = next((each for each in reversed(self.history()) if each.uri == uri), None)
                 if published is None:
+                    newest = ", ".join(dict.fromkeys(each.uri for each in reversed(self.history()[-3:])))
                     raise UnknownVersionAskedError(
-                        f"version {uri!r} was never published; /versions lists those that were"
+                        f"version {uri!r} was never published; the newest that were: {newest}"
                     )
                 try:
                     self._earlier[uri] = self._open(published)

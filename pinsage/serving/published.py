@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pinsage.index.annoy_shards import IndexFileError, ShardedIndex, open_shard
 from pinsage.index.geometry import Geometry
-from pinsage.serving.answers import Answer, Recommendation, UnknownItemError
+from pinsage.serving.answers import Answer, Recommendation, RefusedRequestError, UnknownItemError
 from pinsage.serving.titles import TitleIndex
 from pinsage.store import Version
 
@@ -54,7 +54,7 @@ class PublishedIndex:
         shown = text if len(text) <= 80 else f"{text[:80]}..."
         raise UnknownItemError(
             f"item {shown!r} is not among the {len(self.row_of)} items of {self.version.uri}; "
-            f"ids next to it: {near or 'none'}"
+            f"ids next to it: {near or 'none'}; a search for words of its title finds it, too"
         )
 
     def knows(self, item_id: Any) -> bool:
@@ -124,6 +124,10 @@ class PublishedIndex:
 
     def _found(self, item_id: Any) -> int | None:
         known = self.row_of
+        if not isinstance(item_id, Hashable):
+            raise RefusedRequestError(
+                f"{item_id!r} is no item's id, expected a number or text; `similar_to_all` asks about several items"
+            )
         if item_id in known:
             return known[item_id]
         text = str(item_id)

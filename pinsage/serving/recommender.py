@@ -9,11 +9,19 @@ from typing import Self
 
 import numpy as np
 
-from pinsage.serving.answers import Answer, NothingKnownError, Recommendation, RefusedRequestError, UnknownItemError
+from pinsage.serving.answers import (
+    Answer,
+    NothingKnownError,
+    NothingPublishedError,
+    Recommendation,
+    RefusedRequestError,
+    UnknownItemError,
+)
 from pinsage.serving.config import ServingConfig
 from pinsage.serving.filters import Filter, search_filtered
 from pinsage.serving.new_items import NewItem, NewItemEmbedder
 from pinsage.serving.open_versions import OpenVersions
+from pinsage.serving.questions import as_list, check_decay, check_k, check_popularity
 from pinsage.store import Store
 
 SIMILAR = 0.0
@@ -32,12 +40,14 @@ class Recommender:
         config: How often to look for a new version, and limits.
 
     Raises:
-        NothingPublishedError: No index was published.
+        NothingPublishedError: There is no such folder, or no index was published.
         DamagedVersionError: A file of the published index is not what its manifest says.
     """
 
     def __init__(self, root: str | Path, config: ServingConfig | None = None) -> None:
         self._root, self._config = str(root), config or ServingConfig()
+        if self._root.strip() and "://" not in self._root and not Path(root).is_dir():
+            raise NothingPublishedError(f"store {root}: there is no such folder; expected one that was published to")
         self.store = Store.open(root)
         self.versions = OpenVersions(self.store, self._config)
 
@@ -87,6 +97,7 @@ class Recommender:
         Raises:
             UnknownItemError: The item is not in the published catalogue.
             UnknownVersionAskedError: ``version`` was never published.
+            RefusedRequestError: A value is out of its range; the message says what is expected.
         """
         return self.similar_to_all([item_id], k, popularity=popularity, only=only, version=version)
 
@@ -104,13 +115,20 @@ class Recommender:
         Args:
             item_ids: The newest first.
             k: Items wanted.
-            decay: Weight of each older item relative to the one before it.
+            decay: Weight of each older item relative to the one before it, 0 to 1.
             popularity: As for `similar`.
             only: As for `similar`.
             version: As for `similar`.
+
+        Raises:
+            RefusedRequestError: No item is named, or a value is out of its range.
         """
+        item_ids = as_list("item_ids", item_ids)
         if not item_ids:
-            raise RefusedRequestError("similar_to_all: got no items, expected at least one")
+            raise RefusedRequestError("item_ids: got none, expected at least one item")
+        check_k(k)
+        check_decay(decay)
+        check_popularity(popularity)
         with self.versions.reading(version) as held:
             published = held.index
             rows = published.rows(item_ids)
@@ -146,6 +164,12 @@ class Recommender:
             NothingKnownError: The item brings nothing that the model understands.
             RefusedRequestError: A column is unknown or of another width.
         """
+        if not isinstance(item, NewItem):
+            raise RefusedRequestError(
+                f"new item: got {item!r}, expected a NewItem, such as NewItem(title={str(item)!r})"
+            )
+        check_k(k)
+        check_popularity(popularity)
         with self.versions.reading(version) as held:
             published = held.index
             vector = held.part(NewItemEmbedder, lambda: NewItemEmbedder.open(self.store, published.version)).embed(item)
@@ -161,11 +185,13 @@ class Recommender:
 
         The shortest titles come first, of equal ones the popular items; an item whose id is ``text`` before all others.
         """
+        check_k(k)
         with self.versions.reading() as held:
             published = held.index
+            text = str(text).strip()
             found = published.titles.find(text, k)
-            if published.knows(text.strip()):
-                row = published.row(text.strip())
+            if published.knows(text):
+                row = published.row(text)
                 found = [(row, 1.0), *((each, score) for each, score in found if each != row)][:k]
             return published.answer([row for row, _ in found], [score for _, score in found])
 
@@ -176,6 +202,8 @@ class Recommender:
 
     def most_popular(self, item_ids: Sequence[int | str]) -> Recommendation:
         """The item with the highest popularity term; the first one where the model has no such term."""
+        if not item_ids:
+            raise RefusedRequestError("item_ids: got none, expected at least one item")
         with self.versions.reading() as held:
             published = held.index
             rows = published.rows(item_ids)

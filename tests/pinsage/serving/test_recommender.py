@@ -6,7 +6,7 @@ import multiprocessing
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ import torch
 from benchmarks.planted_versions import COMMUNITIES, VECTOR_WIDTH
 from pinsage import Filter, NewItem, Recommender
 from pinsage.model.pinsage import Block
-from pinsage.serving.answers import NothingKnownError, NothingPublishedError, UnknownItemError
+from pinsage.serving.answers import NothingKnownError, NothingPublishedError, RefusedRequestError, UnknownItemError
 from pinsage.serving.config import ServingConfig
 from pinsage.serving.new_items import NewItemEmbedder
 from pinsage.serving.titles import TitleIndex
@@ -111,6 +111,46 @@ def test_filters_hold_and_give_the_best_that_fulfil_them(
     assert not recommender.similar("item-7", 3, only=Filter(categories=["no such"]))
 
 
+@pytest.mark.parametrize("exact_rows", [0, 20_000], ids=["over-fetch", "exact"])
+def test_everything_is_found_although_the_trees_give_only_a_part(
+    planted: tuple[Path, tuple[str, ...]], exact_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pinsage.serving.filters.EXACT_ROWS", exact_rows)
+    with Recommender(planted[0], UNWATCHED) as recommender:
+        ranked = [each.item_id for each in recommender.similar("item-7", 1_000_000)]
+        assert len(set(ranked)) == len(ranked) == 299, "k above the catalogue gives all of it but the query"
+        last = ranked[-1]
+        for only in (Filter(predicate=lambda each: each.item_id == last), Filter(allowed_ids=[last])):
+            assert [each.item_id for each in recommender.similar("item-7", 3, only=only)] == [last]
+        assert not recommender.similar("item-7", 3, only=Filter(predicate=lambda each: False))
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda asked: asked.similar("item-7", 0), "k: got 0, expected"),
+        (lambda asked: asked.similar("item-7", 2.5), "k: got 2.5"),
+        (lambda asked: asked.search("word", -1), "k: got -1"),
+        (lambda asked: asked.similar("item-7", popularity=-1), "popularity: got -1"),
+        (lambda asked: asked.similar("item-7", popularity=float("nan")), "popularity: got nan"),
+        (lambda asked: asked.similar(["item-7"]), "similar_to_all"),
+        (lambda asked: asked.similar_to_all([]), "got none"),
+        (lambda asked: asked.similar_to_all("item-7"), r"expected a list, such as \['item-7'\]"),
+        (lambda asked: asked.similar_to_all(["item-7", "item-8"], decay=-1), "decay: got -1"),
+        (lambda asked: asked.similar("item-7", only=Filter(categories="one kind 3")), "categories: got 'one kind 3'"),
+        (lambda asked: asked.similar("item-7", only=Filter(excluded_ids="item-8")), "excluded_ids: got"),
+        (lambda asked: asked.similar_to_new("blue mug"), r"NewItem\(title='blue mug'\)"),
+        (lambda asked: asked.similar_to_new(NewItem(title=7)), "title: got 7, expected text"),
+        (lambda asked: asked.most_popular([]), "got none"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_in_words(
+    recommender: Recommender, ask: Callable[[Recommender], object], message: str
+) -> None:
+    with pytest.raises(RefusedRequestError, match=message):
+        ask(recommender)
+
+
 def test_search_finds_beginnings_of_words_and_ids(recommender: Recommender) -> None:
     found = recommender.search("WORD3 thi", 100)
     assert {community(each.item_id) for each in found} == {3}
@@ -136,6 +176,9 @@ def test_an_unknown_item_is_named_with_its_neighbors(recommender: Recommender) -
 def test_an_empty_store_says_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(NothingPublishedError, match="pinsage run all"):
         Recommender(tmp_path)
+    with pytest.raises(NothingPublishedError, match="there is no such folder"):
+        Recommender(tmp_path / "mistyped")
+    assert not (tmp_path / "mistyped").exists(), "a reader makes no store"
 
 
 def test_a_fork_answers_and_goes_over_although_its_parents_locks_were_held(
