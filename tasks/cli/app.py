@@ -24,7 +24,10 @@ errors = terminal
 Root = Annotated[str, typer.Option(help="Store root: a local folder, s3://bucket/prefix or gs://bucket/prefix.")]
 Day = Annotated[str, typer.Option(help="The day the run is for, YYYY-MM-DD.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Settings = Annotated[list[str], typer.Option("--set", help="A setting, such as --set walks.top_t=20; repeatable.")]
+Settings = Annotated[
+    list[str],
+    typer.Option("--set", help="A setting, such as --set walks.top_t=20; repeatable; `config --help` lists all."),
+]
 
 
 def open_session(root: str, settings: list[str], *, new: bool = False) -> Session:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from pinsage import Recommender
 from pinsage.serving.config import ServingConfig
@@ -151,6 +151,48 @@ def test_two_versions_are_compared_side_by_side(page: Page) -> None:
     page.get_by_label("Before").select_option(index=0)
     expect(lists.nth(0).locator("a").first).to_contain_text("two word")
     expect(page.locator("main")).to_contain_text("12 of 12 are the same")
+
+
+def test_names_of_neighbors_beside_the_map_lead_on_the_map_from_one_to_the_next(page: Page) -> None:
+    page.goto("/#view=map&item=item-42")
+    near = page.locator(".near li")
+    expect(near).to_have_count(7)
+    expect(near.first).to_contain_text("two word2 thing 42")
+    name = near.nth(1).locator("a").inner_text()
+    near.nth(1).locator("a").click()
+    expect(near.first.locator("a")).to_have_text(name)
+    expect(page.locator("nav [aria-current=page]")).to_have_text("Map")
+
+
+def test_faults_are_told_in_words_with_a_way_on(browser: Browser, url: str) -> None:
+    page = browser.new_page(base_url=url)
+    page.route("**/overview", lambda route: route.abort())
+    page.goto("/")
+    expect(page.get_by_role("alert")).to_contain_text("The service does not answer")
+    page.unroute("**/overview")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".starters .card")).to_have_count(12)
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+    page.goto("/#item=mistyped")
+    expect(page.get_by_role("alert")).to_contain_text("item 'mistyped' is not among the 300 items")
+    expect(page.locator(".starters .card")).to_have_count(12)
+    page.close()
+
+
+def test_a_slow_answer_is_announced_and_a_late_one_replaces_nothing(page: Page) -> None:
+    page.goto("/#item=item-7")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("thing 7")
+    held: list[Route] = []
+    page.route("**/item-8/comparison*", held.append)
+    page.evaluate("location.hash = 'item=item-8'")
+    expect(page.locator("body")).to_have_attribute("data-busy", "")
+    page.evaluate("location.hash = 'item=item-9'")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("thing 9")
+    expect(page.locator("body")).not_to_have_attribute("data-busy", "")
+    held[0].continue_()
+    page.wait_for_load_state("networkidle")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("thing 9")
 
 
 def test_the_api_page_tries_a_route(page: Page) -> None:
