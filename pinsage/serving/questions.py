@@ -12,13 +12,13 @@ from pinsage.serving.answers import RefusedRequestError
 
 def check_k(k: Any) -> None:
     """Refuse what is no number of items."""
-    if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
+    if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
         raise RefusedRequestError(f"k: got {k!r}, expected how many items are wanted, a whole number from 1")
 
 
 def check_popularity(popularity: Any) -> None:
     """Refuse a weight of the popularity term that is none."""
-    if not isinstance(popularity, Real) or not isfinite(popularity) or popularity < 0:
+    if not isinstance(popularity, Real) or not isfinite(popularity) or float(popularity) < 0:
         raise RefusedRequestError(
             f"popularity: got {popularity!r}, expected a number from 0 (what is alike); 1 asks what is taken next"
         )
@@ -26,7 +26,7 @@ def check_popularity(popularity: Any) -> None:
 
 def check_decay(decay: Any) -> None:
     """Refuse a decay that would not make older items count less."""
-    if not isinstance(decay, Real) or not 0 <= decay <= 1:
+    if not isinstance(decay, Real) or not 0 <= float(decay) <= 1:
         raise RefusedRequestError(
             f"decay: got {decay!r}, expected a number from 0 (only the newest item counts) to 1 (all count alike)"
         )
