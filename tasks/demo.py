@@ -99,10 +99,10 @@ def _show(session: Session) -> None:
     console.print(evaluation_table(metrics_of_day(session, DAY)))
     with Recommender(session.store.root) as recommender:
         for words in QUERIES:
-            found = recommender.search(words, 200)
+            found = recommender.search(words, 1)
             if not found:
                 continue
-            query = recommender.most_popular([each.item_id for each in found])
+            query = found[0]
             table = Table("item", "title", "category", "score", title=f"Like {query.title}", title_justify="left")
             for each in recommender.similar(query.item_id, 5):
                 table.add_row(str(each.item_id), each.title, each.category, f"{each.score:.3f}")

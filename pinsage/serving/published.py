@@ -53,7 +53,7 @@ class PublishedIndex:
         near = ", ".join(repr(each) for each in ids[max(place - 1, 0) : place + 2])
         shown = text if len(text) <= 80 else f"{text[:80]}..."
         raise UnknownItemError(
-            f"item {shown!r} is not among the {len(self.row_of)} items of {self.version.uri}; "
+            f"item {shown!r} is not among the {len(self.row_of):,} items of {self.version.uri}; "
             f"ids next to it: {near or 'none'}; a search for words of its title finds it, too"
         )
 
@@ -99,7 +99,7 @@ class PublishedIndex:
 
     @cached_property
     def titles(self) -> TitleIndex:
-        """Words of the titles, popular items first among equals; an item without a title is found by its id."""
+        """Words of the titles, popular items first; an item without a title is found by its id."""
         ids = self._labels["item_id"].to_pylist()
         titles = self._labels["title"].to_pylist()
         shown = [title or str(item_id) for title, item_id in zip(titles, ids, strict=True)]

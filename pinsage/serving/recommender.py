@@ -13,7 +13,6 @@ from pinsage.serving.answers import (
     Answer,
     NothingKnownError,
     NothingPublishedError,
-    Recommendation,
     RefusedRequestError,
     UnknownItemError,
 )
@@ -183,7 +182,7 @@ class Recommender:
     def search(self, text: str, k: int = 10) -> Answer:
         """Items whose title holds every word of ``text``; the beginning of a word is enough.
 
-        The shortest titles come first, of equal ones the popular items; an item whose id is ``text`` before all others.
+        An item whose id is ``text`` comes first, then titles with these very words, popular ones before others.
         """
         check_k(k)
         with self.versions.reading() as held:
@@ -199,14 +198,3 @@ class Recommender:
         """One item's labels, as an answer of one; see `similar` for errors."""
         with self.versions.reading() as held:
             return held.index.answer([held.index.row(item_id)], [1.0])
-
-    def most_popular(self, item_ids: Sequence[int | str]) -> Recommendation:
-        """The item with the highest popularity term; the first one where the model has no such term."""
-        if not item_ids:
-            raise RefusedRequestError("item_ids: got none, expected at least one item")
-        with self.versions.reading() as held:
-            published = held.index
-            rows = published.rows(item_ids)
-            terms = published.popularity_terms[rows]
-            best = int(np.argmax(terms))
-            return published.recommendation(int(rows[best]), float(terms[best]))

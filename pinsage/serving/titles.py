@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 import numpy as np
@@ -36,8 +36,8 @@ class TitleIndex:
         """The best ``k`` rows whose titles hold every word of ``text``; the beginning of a word is enough.
 
         Returns:
-            (row, score), best first, ties by preference, then by row; the score is the share of the title's words that
-            was asked for.
+            (row, score); the score is the share of the title's words that was asked for. Titles with the very words
+            come before those with longer ones, then preferred rows, then those with the higher score.
         """
         wanted = words_of(text)
         if not wanted:
@@ -45,13 +45,16 @@ class TitleIndex:
         rows = self._rows_with(wanted[0])
         for word in wanted[1:]:
             rows = np.intersect1d(rows, self._rows_with(word), assume_unique=True)
+        whole = np.ones(len(rows), dtype=bool)
+        for word in wanted:
+            whole &= np.isin(rows, self._rows_with(word, whole=True))
         scores = len(wanted) / np.maximum(self._num_words[rows], len(wanted))
-        order = np.lexsort((rows, -self._preference[rows], -scores))[:k]
+        order = np.lexsort((rows, -scores, -self._preference[rows], ~whole))[:k]
         return [(int(rows[each]), float(scores[each])) for each in order]
 
-    def _rows_with(self, beginning: str) -> np.ndarray:
+    def _rows_with(self, beginning: str, *, whole: bool = False) -> np.ndarray:
         first = bisect_left(self._words, beginning)
-        last = bisect_left(self._words, beginning + _PAST_EVERY_WORD)
+        last = bisect_right(self._words, beginning if whole else beginning + _PAST_EVERY_WORD)
         return np.unique(np.concatenate([np.empty(0, dtype=np.int64), *self._rows[first:last]]))
 
 

@@ -88,7 +88,7 @@ def answering_routes(recommender: Recommender, config: ServingConfig, metrics: S
 
     @routes.get("/health")
     def health() -> Health:
-        """Whether it answers, and from what; *degraded* when a newer version was refused and the old one serves on."""
+        """Whether it answers, and from what; degraded when a newer version was refused and the old one serves on."""
         with recommender.versions.reading() as held:
             refused = recommender.versions.refused
             return Health(

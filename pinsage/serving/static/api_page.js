@@ -4,6 +4,8 @@ import { element } from "./elements.js";
 
 const view = document.getElementById("view");
 const description = await ask("/openapi.json");
+// Items to try it with.
+const known = await ask("/overview").then((overview) => overview.starters.slice(0, 2), () => []);
 for (const [path, methods] of Object.entries(description.paths)) {
   for (const [method, route] of Object.entries(methods)) view.append(section(method.toUpperCase(), path, route));
 }
@@ -32,15 +34,16 @@ function section(method, path, route) {
 
 function field(name, parameter) {
   const { schema } = parameter;
-  const input = element("input", { required: parameter.required, value: schema.default, placeholder: parameter.required ? "" : "optional" });
+  const value = name === "item_id" ? known[0]?.key : schema.default;
+  const input = element("input", { required: parameter.required, value, placeholder: parameter.required ? "" : "optional" });
   const limits = [schema.minimum !== undefined && `from ${schema.minimum}`, schema.maximum !== undefined && `to ${schema.maximum}`].filter(Boolean).join(" ");
-  const note = [parameter.description, limits].filter(Boolean).join(" ");
+  const note = [parameter.description ?? schema.description, limits].filter(Boolean).join(" ");
   return { parameter, input, label: element("label", {}, name, input, note ? element("small", {}, note) : null) };
 }
 
 function bodyField(schema) {
   const model = description.components.schemas[schema.$ref.split("/").at(-1)];
-  const example = { items: [], k: model.properties.k?.default };
+  const example = { items: known.map((item) => item.item_id), k: model.properties.k?.default };
   const input = element("textarea", { rows: 4, spellcheck: "false" }, JSON.stringify(example));
   const note = Object.entries(model.properties).map(([name, each]) => `${name}: ${each.description ?? each.title ?? ""}`).join("  ");
   return { input, label: element("label", {}, "body", input, element("small", {}, note)) };

@@ -62,7 +62,7 @@ function weight(state, change) {
     onchange: (event) => change({ popularity: Number(event.target.value) }),
   });
   return element("div", { class: "weight" }, element("label", { for: "popularity" }, "Looks for"), slider,
-    element("span", {}, "what is alike"), element("span", {}, "what is taken next"));
+    element("span", {}, "what is alike"), element("span", {}, "the next pick"));
 }
 
 const NOTHING = {

@@ -13,10 +13,12 @@ export function searchBox(input, list, onChosen, onFault) {
   function show(items, words) {
     found = items;
     selected = items.length ? 0 : -1;
+    const namesakes = (item) => items.filter((other) => other.title === item.title && other.category === item.category).length > 1;
     const lines = items.map((item, place) =>
       element("li", { role: "option", id: `found-${place}`, onmousedown: (event) => { event.preventDefault(); choose(place); } },
-        element("span", {}, item.title), element("small", {}, item.category || item.key)));
-    if (!items.length) lines.push(element("li", { class: "none" }, `No title holds “${words}”`));
+        element("span", {}, item.title),
+        element("small", {}, [item.category, !item.category || namesakes(item) ? `id ${item.key}` : ""].filter(Boolean).join(" · "))));
+    if (!items.length) lines.push(element("li", { class: "none" }, `No title holds “${words}”. Try fewer words, or only their beginnings.`));
     list.replaceChildren(...lines);
     open(true);
     mark();

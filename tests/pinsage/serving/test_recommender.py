@@ -141,7 +141,6 @@ def test_everything_is_found_although_the_trees_give_only_a_part(
         (lambda asked: asked.similar("item-7", only=Filter(excluded_ids="item-8")), "excluded_ids: got"),
         (lambda asked: asked.similar_to_new("blue mug"), r"NewItem\(title='blue mug'\)"),
         (lambda asked: asked.similar_to_new(NewItem(title=7)), "title: got 7, expected text"),
-        (lambda asked: asked.most_popular([]), "got none"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_in_words(
@@ -159,9 +158,13 @@ def test_search_finds_beginnings_of_words_and_ids(recommender: Recommender) -> N
     assert len(recommender.search("  ")) == 0
 
 
-def test_titles_are_found_without_accents_in_any_script_shortest_first() -> None:
+def test_titles_are_found_without_accents_in_any_script_popular_ones_first() -> None:
     titles = TitleIndex(["Café crème au lait", "Cafe", None, "лето в городе", "", "cafeteria", "Cafe"], np.arange(7.0))
-    assert [row for row, _ in titles.find("café", 10)] == [6, 5, 1, 0], "the preferred one of equals first"
+    assert [row for row, _ in titles.find("café", 10)] == [6, 1, 0, 5], (
+        "whole words before beginnings, then the preferred"
+    )
+    popular = TitleIndex(["milk", "milk chocolate", "milk of the almond", "milk rice"], np.array([0.0, 1.0, 9.0, 1.0]))
+    assert [row for row, _ in popular.find("milk", 10)] == [2, 1, 3, 0]
     assert titles.find("лет гор", 10) == [(3, pytest.approx(2 / 3))]
     assert titles.find("cafe", 1) == [(6, 1.0)]
 
