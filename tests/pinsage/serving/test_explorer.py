@@ -184,7 +184,7 @@ def test_a_slow_answer_is_announced_and_a_late_one_replaces_nothing(page: Page) 
     page.goto("/#item=item-7")
     expect(page.get_by_role("heading", level=1)).to_contain_text("thing 7")
     held: list[Route] = []
-    page.route("**/item-8/comparison*", held.append)
+    page.route("**/item-8/comparison*", lambda route: held.append(route))
     page.evaluate("location.hash = 'item=item-8'")
     expect(page.locator("body")).to_have_attribute("data-busy", "")
     page.evaluate("location.hash = 'item=item-9'")
