@@ -35,9 +35,9 @@ def evaluation(sources: Sources) -> Section:
     methods = metrics["methods"]
     scale, level = metrics["reciprocal_scale"], sources.evaluation.manifest.config["interval_level"]
     charts = []
-    for name in methods["pinsage"]:
+    for name in (each for each in methods["pinsage"] if each.startswith("hit_rate@")):
         rows = _rows(methods, name)
-        if name.startswith("hit_rate@") and rows:
+        if rows:
             drawn = ranked(rows, "method", "value", OURS, metric_name(name, scale))
             share = f"Share of pairs whose item is among the first {name.partition('@')[2]} of {metrics['pool_size']:,}"
             charts.append(Chart(drawn, f"{share}; the dark line is the {level:.0%} interval."))
