@@ -37,7 +37,7 @@ def stacked(rows: Sequence[Row], x: str, y: str, kind: str, title: str) -> str:
         .mark_bar()
         .encode(
             x=alt.X(f"{x}:N", sort=None, title=title, axis=_FLAT),
-            y=alt.Y(f"{y}:Q", title=None, axis=alt.Axis(tickCount=5, format="~s")),
+            y=alt.Y(f"{y}:Q", title=None, axis=alt.Axis(tickCount=5, format=",d")),
             color=alt.Color(f"{kind}:N", scale=colors, legend=_LEGEND),
         )
     )
@@ -92,7 +92,7 @@ _PALETTE = [OURS, OTHERS, "#3f7cac", "#6a994e", "#a06cd5", "#b08968", "#c9a227",
 
 
 def _svg(chart: Any) -> str:
-    text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"}
+    text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 13, "titleFontSize": 13, "titleFontWeight": "normal"}
     looks = (
         # Labels are measured here and drawn there, in a font that may be wider: room on the left.
         chart.configure(
@@ -100,7 +100,7 @@ def _svg(chart: Any) -> str:
         )
         .configure_axis(gridColor="#8883", domainColor="#8886", tickColor="#8886", **text)
         .configure_view(stroke=None)
-        .configure_legend(labelFontSize=12)
+        .configure_legend(labelFontSize=13)
     )
     svg: str = vl_convert.vegalite_to_svg(looks.to_json())
     return svg

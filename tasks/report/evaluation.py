@@ -12,7 +12,10 @@ OURS = "PinSage"
 # Methods as people call them, and what they do.
 METHODS = {
     "pinsage": (OURS, "the model: nearest by its embeddings, with its popularity term"),
-    "likeness": ("PinSage, likeness alone", "the same without the popularity term: what `pinsage recommend` asks"),
+    "likeness": (
+        "PinSage, likeness alone",
+        "the same without the popularity term, as recommendations ask unless told otherwise",
+    ),
     "pagerank": ("PageRank", "walks that return to the item asked about, some steps far, computed exactly"),
     "popularity": ("popularity", "the items on most boards, the same for every query"),
     "item_knn": ("item-kNN", "items that share most boards with the item asked about"),
@@ -43,9 +46,10 @@ def evaluation(sources: Sources) -> Section:
             charts.append(Chart(drawn, f"{share}; the dark line is the {level:.0%} interval."))
     alone = metrics["without_popularity"] if sources.embeddings.facts["popularity_dim"] else {}
     tables = [_table("All pairs", metrics, metrics["num_queries"], methods, alone.get("all"))]
-    for name, part in metrics["slices"].items():
-        if part["num_queries"]:
-            title = SLICES[name].format(**part)
+    for name, title in SLICES.items():
+        part = metrics["slices"].get(name)  # an evaluation of earlier code may have fewer
+        if part and part["num_queries"]:
+            title = title.format(**part)
             tables.append(_table(title, metrics, part["num_queries"], part["methods"], alone.get(name)))
     as_of = metrics["as_of_day"]
     where = f"in the days after {as_of}" if as_of != sources.evaluation.partition else "on boards that were held out"

@@ -28,6 +28,9 @@ def index(sources: Sources) -> Section:
         (f"{sidecar['search_k']:,}", "nodes inspected (search_k)"),
     ]
     blocks = [Facts(numbers)]
-    caption = f"{name} against exact search."
+    caption = (
+        f"{name}, the share of the {recall['k']} nearest items that the index finds, by the effort of a search: more "
+        "nodes inspected find more and take longer. The least effort that reached the target was chosen."
+    )
     charts = [Chart(scatter(points, "search_k", "recall", "measured", "search_k"), caption)] if points else []
     return Section("Index", "Approximate search must find what exact search finds.", [*blocks, *charts])

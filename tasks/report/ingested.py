@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 
 from pinsage.store import Version
+from pinsage.store.manifest import fingerprint_of
+from schemas import engagements, items, saves
 from tasks.report.blocks import Block, Chart, Facts, Link, Section, Table
 from tasks.report.charts import stacked
 from tasks.report.sources import Sources
 
 SHOWN_DAYS = 28
+REASONS = {"items": items.REASONS, "saves": saves.REASONS, "engagements": engagements.REASONS}
 
 
 def ingested(sources: Sources) -> Section:
@@ -37,7 +40,12 @@ def ingested(sources: Sources) -> Section:
     ]
     reasons = _reasons(sources, [version for versions in newest.values() for version in versions])
     if reasons:
-        blocks.append(Table(["reason of quarantine", "rows"], [(name, f"{count:,}") for name, count in reasons]))
+        blocks.append(
+            Table(
+                [f"reason of quarantine, newest {SHOWN_DAYS} days", "rows"],
+                [(name, f"{count:,}") for name, count in reasons],
+            )
+        )
     facts = sources.catalog.facts
     numbers = Facts(
         [
@@ -47,7 +55,9 @@ def ingested(sources: Sources) -> Section:
     )
     link = Link(f"../../data_docs/{sources.catalog.partition}/index.html", "Data Docs: every rule and what it measured")
     return Section(
-        "What went in", "Rows that passed validation, and those that were set aside.", [numbers, *blocks, link]
+        "What went in",
+        "Rows that passed validation, and those that were set aside as faulty (quarantine).",
+        [numbers, *blocks, link],
     )
 
 
@@ -56,10 +66,12 @@ def _reasons(sources: Sources, validated: list[Version]) -> list[tuple[str, int]
     found: Counter[str] = Counter()
     for version in validated:
         if version.facts["num_quarantined"]:
-            dataset = version.manifest.dataset.replace("validated/", "quarantine/")
-            raw = {used.uri for used in version.inputs}
-            for quarantine in sources.store.versions(dataset, version.partition):
-                if raw & {used.uri for used in quarantine.inputs}:
-                    table = quarantine.table(dataset.partition("/")[2], ["reason"])
-                    found.update(table.column("reason").to_pylist())
+            dataset, made = version.manifest.dataset.replace("validated/", "quarantine/"), version.manifest
+            # Made beside it, from the same.
+            name = fingerprint_of(dataset, version.partition, made.code_version, made.inputs, made.config)
+            quarantine = sources.store.find(dataset, version.partition, name)
+            if quarantine is not None:
+                table = dataset.partition("/")[2]
+                reasons = quarantine.table(table, ["reason"]).column("reason").to_pylist()
+                found.update(f"{table}: {REASONS[table][reason]}" for reason in reasons)
     return found.most_common(10)

@@ -32,5 +32,7 @@ def training(sources: Sources) -> Section:
     facts = sources.model.facts
     known = [("num_pairs", "pairs trained on"), ("num_parameters", "parameters"), ("width", "numbers of an embedding")]
     numbers = [(f"{facts[name]:,}", text) for name, text in known if name in facts]
-    note = f"The model of {sources.model.partition}, trained on what was known on {facts.get('as_of_day', 'that day')}."
+    note = (
+        f"The model of {sources.model.partition}, trained on what was known up to {facts.get('as_of_day', 'that day')}."
+    )
     return Section("Training", note, [Facts(numbers), *charts])
