@@ -43,7 +43,7 @@ def evaluation(sources: Sources) -> Section:
         if rows:
             drawn = ranked(rows, "method", "value", OURS, metric_name(name, scale))
             share = f"Share of pairs whose item is among the first {name.partition('@')[2]} of {metrics['pool_size']:,}"
-            charts.append(Chart(drawn, f"{share}; the dark line is the {level:.0%} interval."))
+            charts.append(Chart(drawn, f"{share}; the thin line is the {level:.0%} interval."))
     alone = metrics["without_popularity"] if sources.embeddings.facts["popularity_dim"] else {}
     tables = [_table("All pairs", metrics, metrics["num_queries"], methods, alone.get("all"))]
     for name, title in SLICES.items():
@@ -57,7 +57,7 @@ def evaluation(sources: Sources) -> Section:
         f"{metrics['num_queries']:,} pairs of items that were taken one after the other {where}, of which the model "
         f"has seen nothing. Asked about the first item, each method ranks all {metrics['pool_size']:,} items: the "
         "earlier it names the second one, the better. MRR is the mean of 1/rank; scaled by "
-        f"{scale}, the mean of 1/⌈rank/{scale}⌉, it also tells rank {scale} from rank {10 * scale}."
+        f"{scale}, the mean of 1/⌈rank/{scale}⌉, it also tells rank {scale} from rank {10 * scale:,}."
     )
     known = [METHODS[name] for name in METHODS if name in methods or (name == "likeness" and alone)]
     blocks: list[Block] = [*charts, Table(["method", "what it recommends"], known, words=True), *tables]
