@@ -32,8 +32,11 @@ RESULTS = {
 
 def test_rows_are_the_papers() -> None:
     assert [row.name for row in rows_of(1)] == [
-        "max-pooling", "mean-pooling", "mean-pooling-xent", "mean-pooling-hard", "PinSage, max-margin", "PinSage",
+        "max-pooling", "mean-pooling", "mean-pooling-xent", "mean-pooling-hard", "PinSage, as in the paper",
+        "PinSage, this configuration",
     ]  # fmt: skip
+    assert all(row.settings["training"]["shared_negatives"] == 500 for row in rows_of(1)[:-1])
+    assert rows_of(1)[-1].settings == {}
     assert [row.settings["training"]["batch_pairs"] for row in rows_of(3)] == [512, 1024, 2048, 4096]
     assert [row.settings["model"]["top_t"] for row in rows_of(4)] == [10, 20, 50]
     with pytest.raises(ValueError, match="table 2; expected 1"):
