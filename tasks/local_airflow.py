@@ -70,7 +70,6 @@ class LocalAirflow:
             "API__WORKERS": "1",
             "API__SECRET_KEY": secrets.token_hex(16),
             "API_AUTH__JWT_SECRET": secrets.token_hex(32),
-            "LOGGING__LOGGING_LEVEL": "WARNING",
             "DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         }
         self.environment = {
