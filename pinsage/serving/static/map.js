@@ -80,7 +80,7 @@ function fitting({ item, methods }) {
   const distances = methods.pinsage.filter((each) => each.place)
     .map((each) => Math.hypot(each.place[0] - item.place[0], each.place[1] - item.place[1])).sort((one, other) => one - other);
   const most = distances[Math.ceil(0.6 * distances.length) - 1] || 0.1;
-  return clamp(0.3 / most, 2, MAX_ZOOM / 2);
+  return clamp(0.2 / most, 2, MAX_ZOOM / 2);
 }
 
 function neighbor(item, place, link) {
@@ -238,7 +238,7 @@ function swatch(category, onPressed) {
   const circle = document.createElementNS("http://www.w3.org/2000/svg", "circle");
   for (const [name, value] of Object.entries({ cx: 5, cy: 5, r: 5, fill: `hsl(${hue} ${saturation}% 50%)` })) circle.setAttribute(name, value);
   dot.append(circle);
-  const button = element("button", { type: "button", "aria-pressed": "false" }, dot, `${category.name || "no category"} ${category.num_items.toLocaleString("en")}`);
+  const button = element("button", { type: "button", "aria-pressed": "false" }, dot, category.name || "no category", element("small", {}, category.num_items.toLocaleString("en")));
   button.addEventListener("click", () => {
     const pressed = button.getAttribute("aria-pressed") !== "true";
     for (const each of button.closest("ul").querySelectorAll("button")) each.setAttribute("aria-pressed", "false");

@@ -44,7 +44,7 @@ function kept([before, after]) {
   if (before.fault || after.fault || !after.items.length) return "";
   const keys = new Set(before.items.map((item) => item.key));
   const shared = after.items.filter((item) => keys.has(item.key)).length;
-  return `: ${shared} of ${after.items.length} are the same.`;
+  return `: ${shared} of ${after.items.length} stayed.`;
 }
 
 function ranked(answer, other, link, missing) {

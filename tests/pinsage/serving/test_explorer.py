@@ -150,7 +150,7 @@ def test_two_versions_are_compared_side_by_side(page: Page) -> None:
     expect(page.locator(".publications tbody tr")).to_have_count(2)
     page.get_by_label("Before").select_option(index=0)
     expect(lists.nth(0).locator("a").first).to_contain_text("two word")
-    expect(page.locator("main")).to_contain_text("12 of 12 are the same")
+    expect(page.locator("main")).to_contain_text("12 of 12 stayed")
 
 
 def test_names_of_neighbors_beside_the_map_lead_on_the_map_from_one_to_the_next(page: Page) -> None:
