@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from pinsage.serving.recommender import Recommender
@@ -86,13 +87,14 @@ def _run(airflow: LocalAirflow, session: Session) -> None:
         console.print(f"[bold]{dag}[/] for {day}")
         began = time.monotonic()
         for task in airflow.client.run(dag, day, on_task=_progress):
-            table.add_row("", "", task["name"], task["state"], f"{task['seconds']:.1f}")
+            table.add_row("", "", escape(task["name"]), task["state"], f"{task['seconds']:.1f}")
         table.add_row(dag, day, "all", "success", f"{time.monotonic() - began:.1f}", style="bold", end_section=True)
     console.print(table)
 
 
 def _progress(task: str, state: str, seconds: float) -> None:
-    console.print(f"  {task}: {state} in {seconds:.1f} s")
+    # A mapped task says what it is for in brackets, which are no markup.
+    console.print(f"  {task}: {state} in {seconds:.1f} s", markup=False)
 
 
 def _show(session: Session) -> None:
@@ -103,9 +105,11 @@ def _show(session: Session) -> None:
             if not found:
                 continue
             query = found[0]
-            table = Table("item", "title", "category", "score", title=f"Like {query.title}", title_justify="left")
+            table = Table(
+                "item", "title", "category", "score", title=escape(f"Like {query.title}"), title_justify="left"
+            )
             for each in recommender.similar(query.item_id, 5):
-                table.add_row(str(each.item_id), each.title, each.category, f"{each.score:.3f}")
+                table.add_row(str(each.item_id), escape(each.title), escape(each.category), f"{each.score:.3f}")
             console.print(table)
     site = Path(session.store.root) / "_site"
     console.print(f"Report:     {site}/reports/{DAY}/index.html")

@@ -36,9 +36,10 @@ def evaluation_table(metrics: dict[str, Any]) -> Table:
     methods: dict[str, dict[str, Any]] = metrics["methods"]
     names = [name for name in methods["pinsage"] if name != "interval"]
     table = Table(title=f"{metrics['num_queries']:,} queries against {metrics['pool_size']:,} items")
+    # Names may break between words: on 80 columns nothing is cut off.
     table.add_column("method")
     for name in names:
-        table.add_column(name, justify="right")
+        table.add_column(name.replace("_", " "), justify="right")
     best = {name: max((each.get(name) or 0.0) for each in methods.values()) for name in names}
     for method, values in sorted(methods.items(), key=lambda each: (each[0] != "pinsage", each[0])):
         cells = []
@@ -46,7 +47,7 @@ def evaluation_table(metrics: dict[str, Any]) -> Table:
             value = values.get(name)
             shown = "-" if value is None else f"{value:.4f}"
             cells.append(f"[bold]{shown}[/]" if value is not None and value == best[name] else shown)
-        table.add_row(method, *cells)
+        table.add_row(method.replace("_", " "), *cells)
     return table
 
 

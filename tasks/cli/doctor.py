@@ -3,6 +3,7 @@
 from dataclasses import asdict
 
 import typer
+from rich.markup import escape
 from rich.table import Column, Table
 
 from tasks.cli.app import Json, Root, Settings, app, console, emit, parse_settings
@@ -25,6 +26,8 @@ def doctor(
     else:
         table = Table("check", "state", Column("found", overflow="fold"), Column("what to do", overflow="fold"))
         for check in checks:
-            table.add_row(check.name, f"[{COLORS[check.state]}]{check.state}[/]", check.found, check.advice)
+            table.add_row(
+                check.name, f"[{COLORS[check.state]}]{check.state}[/]", escape(check.found), escape(check.advice)
+            )
         console.print(table)
     raise typer.Exit(1 if any(check.state == "failed" for check in checks) else 0)

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from tasks.cli.app import Day, Json, Root, app, console, emit, existing, open_session, two_columns
@@ -20,8 +21,9 @@ def recommend(
     """Recommend items for an item, from the published index."""
     from pinsage.serving.recommender import Recommender
 
-    found = Recommender(existing(root)).similar(item, k, popularity)
-    _print_items(f"for {item}", [asdict(each) for each in found], as_json)
+    recommender = Recommender(existing(root))
+    found = recommender.similar(item, k, popularity)
+    _print_items(f"like {recommender.item(item)[0].title} ({item})", [asdict(each) for each in found], as_json)
 
 
 @app.command()
@@ -75,9 +77,10 @@ def _print_items(title: str, found: list[dict[str, Any]], as_json: bool) -> None
     if as_json:
         emit(found)
         return
-    table = Table("item", "title", "category", "score", title=title)
+    table = Table("item", "title", "category", "score", title=escape(title))
     for each in found:
-        table.add_row(str(each["item_id"]), each["title"], each["category"], f"{each['score']:.3f}")
+        # Catalogues hold brackets, which are no markup.
+        table.add_row(*(escape(str(each[name])) for name in ("item_id", "title", "category")), f"{each['score']:.3f}")
     console.print(table)
 
 

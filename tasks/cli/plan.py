@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 
+from rich.markup import escape
 from rich.table import Column, Table
 
 from tasks.cli.app import Day, Json, Root, Settings, app, console, emit, open_session
@@ -31,5 +32,5 @@ def plan(
             why.append(f"and {len(step.why) - SHOWN_REASONS} more")
         if step.state == "follows":
             why.append("if an input that is made anew changes")
-        table.add_row(step.stage, step.day, f"[{COLORS[step.state]}]{step.state}[/]", "\n".join(why))
+        table.add_row(step.stage, step.day, f"[{COLORS[step.state]}]{step.state}[/]", escape("\n".join(why)))
     console.print(table)

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Column, Table
 
 from tasks.cli.app import Day, Json, Root, Settings, app, console, emit, errors, open_session, progress_bar
@@ -47,7 +48,7 @@ def run(
         return
     table = Table("stage", "day", "", Column("result", overflow="fold"), title=f"{stage} {day}")
     for step in done:
-        table.add_row(step.stage, step.day, HOW[step.new], step.made)
+        table.add_row(step.stage, step.day, HOW[step.new], escape(step.made))
     console.print(table)
     for step in done:
         if step.in_force is False:
