@@ -74,7 +74,7 @@ export function searchBox(input, list, onChosen, onFault) {
   });
   input.addEventListener("blur", () => open(false));
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "/" || /INPUT|SELECT|TEXTAREA/.test(document.activeElement.tagName)) return;
+    if (event.key !== "/" || document.activeElement.matches("input:not([type=range]), textarea")) return;
     event.preventDefault();
     input.focus();
   });

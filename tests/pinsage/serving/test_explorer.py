@@ -93,6 +93,8 @@ def test_a_search_by_keys_leads_to_neighbors_of_every_method_and_back(page: Page
         expect(slider).to_have_value(value)
         expect(slider).to_be_focused()
         expect(page).to_have_url(re.compile(f"popularity={value}"))
+    page.keyboard.press("/")
+    expect(page.get_by_role("combobox")).to_be_focused()
 
     neighbor = page.locator("[data-method=pinsage] .card").first
     title = neighbor.locator(".title").inner_text()
