@@ -36,7 +36,7 @@ export async function showVersions(view, state, overview, link, change) {
 
 function picker(label, id, chosen, publications, onChosen) {
   const options = publications.map((each) =>
-    element("option", { value: each.version, selected: each.version === chosen }, `${each.day} · number ${each.number} · ${short(each.version)}`));
+    element("option", { value: each.version, selected: each.version === chosen }, `${each.day} · no. ${each.number} · ${short(each.version)}`));
   return element("label", {}, label, element("select", { id, onchange: (event) => onChosen(event.target.value) }, ...options));
 }
 
@@ -68,7 +68,7 @@ function log(publications, current) {
   const rows = publications.map((each, place) => element("tr", {},
     element("td", {}, String(each.number)), element("td", {}, each.day),
     element("td", {}, element("code", {}, short(each.version))), element("td", {}, each.recorded_at.slice(0, 16).replace("T", " ")),
-    element("td", {}, place === 0 && each.version === current ? "in use" : each.details.rollback_of ? `rollback of ${each.details.rollback_of}` : "")));
+    element("td", {}, [place === 0 && each.version === current && "in use", each.details.rollback_of && `rollback of ${each.details.rollback_of}`].filter(Boolean).join(", "))));
   return element("table", { class: "publications" },
     element("thead", {}, element("tr", {}, ...["number", "data up to", "version", "published (UTC)", ""].map((name) => element("th", { scope: "col" }, name)))),
     element("tbody", {}, ...rows));
