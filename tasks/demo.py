@@ -43,7 +43,8 @@ def demo(
     head = session.store.ref("published").head()
     done = head is not None and head.uri.split("/")[-2] == DAY
     if done:
-        console.print(f"[green]{DAY} is published already ({head.uri if head else ''}); nothing to do.[/]")
+        rest = "" if up else "; nothing to do"
+        console.print(f"[green]{DAY} is published already ({head.uri if head else ''}){rest}.[/]")
     try:
         if not done or up:
             _with_airflow(LocalAirflow(home / "airflow", session.store.root, DAGS), session, run=not done, stay=up)
