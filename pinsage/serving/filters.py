@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pinsage.index.geometry import row_blocks
-from pinsage.serving.answers import Answer, Recommendation
+from pinsage.serving.answers import Answer, Recommendation, RefusedRequestError
 from pinsage.serving.published import PublishedIndex
 from pinsage.serving.questions import as_list
 
@@ -49,7 +49,12 @@ def search_filtered(published: PublishedIndex, query: np.ndarray, k: int, exclud
         k: Items wanted; fewer come back only when fewer fulfil the conditions.
         exclude: Rows never answered.
         only: The conditions.
+
+    Raises:
+        RefusedRequestError: ``only`` is no filter.
     """
+    if not isinstance(only, Filter):
+        raise RefusedRequestError(f"only: got {only!r}, expected a Filter, such as Filter(excluded_ids=[...])")
     excluded = np.union1d(exclude, _known_rows(published, only.excluded_ids))
     allowed = _allowed_rows(published, only)
     if allowed is None or len(allowed) > EXACT_ROWS:

@@ -139,6 +139,7 @@ def test_everything_is_found_although_the_trees_give_only_a_part(
         (lambda asked: asked.similar_to_all(["item-7", "item-8"], decay=-1), "decay: got -1"),
         (lambda asked: asked.similar("item-7", only=Filter(categories="one kind 3")), "categories: got 'one kind 3'"),
         (lambda asked: asked.similar("item-7", only=Filter(excluded_ids="item-8")), "excluded_ids: got"),
+        (lambda asked: asked.similar("item-7", only=["item-8"]), "only: got .* expected a Filter"),
         (lambda asked: asked.similar_to_new("blue mug"), r"NewItem\(title='blue mug'\)"),
         (lambda asked: asked.similar_to_new(NewItem(title=7)), "title: got 7, expected text"),
     ],
