@@ -22,7 +22,9 @@ ASK = Param(
 class PromotionApproval(ApprovalOperator):
     """Waits in Airflow's *Required Actions* when ``approval`` is set and the challenger would be promoted.
 
-    A rejection skips the promotion and what follows it; the champion stays.
+    A rejection skips the promotion and what follows it; the champion stays. An answer that is faster than people may be
+    lost: until the scheduler has seen that the attempt which asked has ended, Airflow 3.3 takes that for the end of the
+    attempt which the answer resumed. The next attempt asks anew; nothing is promoted without an answer.
 
     Args:
         evaluation: The URI of the challenger's evaluation.

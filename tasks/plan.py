@@ -53,7 +53,7 @@ class _Stage:
         raise AssertionError(f"{source} has no CODE_VERSION")
 
 
-_STAGES = {
+STAGES = {
     "catalog": _Stage("build_catalog", lambda config: config.graph.of_catalog),
     "graph": _Stage("build_graph", lambda config: config.graph.of_graph),
     "features": _Stage("featurize_items", lambda config: config.features),
@@ -128,7 +128,7 @@ class _Planner:
 
     def _stage(self, stage: str, dataset: str, day: str, inputs: Sequence[Version | None] | None = None) -> Planned:
         """Judge one stage; without ``inputs``, by those of every version at hand."""
-        config, code_version = _STAGES[dataset].config(self._session.config), _STAGES[dataset].code_version()
+        config, code_version = STAGES[dataset].config(self._session.config), STAGES[dataset].code_version()
         judged: list[tuple[tuple[str, ...], Version]] = []
         for version in self._store.versions(dataset, day):
             now = self._inputs_now(version) if inputs is None else inputs

@@ -33,7 +33,13 @@ answer = {
         "pool": task.pool, "owner": task.owner, "retries": type(task.retry_policy).__name__,
         "seconds": task.execution_timeout and task.execution_timeout.total_seconds(),
         "links": [link.name for link in task.operator_extra_links],
+        "group": task.task_group.group_id, "name": getattr(task, "map_index_template", None),
+        "mapped": task.is_mapped, "inlets": [asset.name for asset in task.inlets],
+        "outlets": [asset.name for asset in task.outlets], "told": bool(task.on_failure_callback),
     } for task in dag.tasks} for name, dag in bag.dags.items()},
+    "docs": {name: dag.doc_md for name, dag in bag.dags.items()},
+    "help": {name: [[param.schema.get("section"), param.description] for param in map(dag.params.get_param, dag.params)]
+             for name, dag in bag.dags.items()},
     "deadlines": {name: dag.deadline is not None for name, dag in bag.dags.items()},
     "heavy": [name for name in ("torch", "dask", "numba", "great_expectations", "pyarrow") if name in sys.modules],
 }
@@ -65,6 +71,7 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict:
             "PINSAGE_DASK_POOL": "dask",
             "PINSAGE_DEADLINE_HOURS": "6",
             "PINSAGE_TENSORBOARD_URL": "http://127.0.0.1:6006",
+            "PINSAGE_DASK_DASHBOARD_URL": "http://127.0.0.1:8787/status",
         },
     )
     return json.loads(done.stdout.splitlines()[-1])
@@ -124,8 +131,39 @@ def test_pools_timeouts_owners_and_links_of_the_tasks(parsed: dict) -> None:
     assert pools["train_model"] == "gpu"
     assert {pools[task] for task in ("build_graph", "sample_neighborhoods", "mine_hard_negatives")} == {"dask"}
     links = {task: each["links"] for task, each in tasks.items() if each["links"]}
-    assert links == {"data_docs": ["Data Docs"], "write_report": ["Report"], "train_model": ["TensorBoard"]}
+    assert links == {
+        "data_docs": ["Data Docs"],
+        "build_graph": ["Dask dashboard"],
+        "sample_neighborhoods": ["Dask dashboard"],
+        "train_model": ["TensorBoard"],
+        "write_report": ["Report"],
+    }
     assert parsed["deadlines"] == {"pinsage_prepare": True, "pinsage_train": False, "pinsage_publish": True}
+
+
+def test_tasks_are_grouped_named_and_tied_by_assets(parsed: dict) -> None:
+    tasks = {task: each for dag in parsed["tasks"].values() for task, each in dag.items()}
+    assert {each["group"] for each in tasks.values()} == {None, "validation", "examples", "embedding", "indexing"}
+    for task, each in tasks.items():
+        assert each["mapped"] == bool(each["name"]), task
+        assert each["told"], task
+    prepared, champion = "pinsage://prepared", "pinsage://champion"
+    read = {task: each["inlets"] for task, each in tasks.items() if each["inlets"]}
+    assert read == {
+        "build_pairs": [prepared],
+        "build_holdout_pairs": [prepared],
+        "choose_model": [prepared, champion],
+    }
+    written = {task: each["outlets"] for task, each in tasks.items() if each["outlets"]}
+    assert written == {"record_prepared": [prepared], "announce_champion": [champion]}
+
+
+def test_forms_have_sections_and_help(parsed: dict) -> None:
+    for name, fields in parsed["help"].items():
+        assert parsed["docs"][name].startswith("### PinSage"), name
+        for section, description in fields:
+            assert section, name
+            assert description, name
 
 
 def test_forms_hold_every_field_of_their_sections(parsed: dict) -> None:

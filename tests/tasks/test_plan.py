@@ -14,7 +14,7 @@ from pinsage.store.digests import plain
 from tasks.ingest import ingest
 from tasks.ingest_mapping import IngestMapping
 from tasks.pipeline import run_all
-from tasks.plan import _STAGES, plan
+from tasks.plan import STAGES, plan
 from tasks.session import Session
 from tests.tasks.test_pipeline import DAY, SMALL, pinsage, planted
 
@@ -47,7 +47,7 @@ def correct(session: Session, source: Path, day: str, folder: Path) -> None:
 
 
 def test_every_code_version_is_found_in_the_source() -> None:
-    for stage in _STAGES.values():
+    for stage in STAGES.values():
         assert stage.code_version() >= 1
 
 
@@ -95,7 +95,7 @@ def test_a_setting_is_named_where_it_counts(delivered: tuple[Path, Path]) -> Non
 @pytest.mark.slow
 def test_every_stage_declares_the_settings_and_the_code_that_the_plan_compares(delivered: tuple[Path, Path]) -> None:
     session = Session.open(str(delivered[1]), SETTINGS)
-    for dataset, stage in _STAGES.items():
+    for dataset, stage in STAGES.items():
         for version in session.store.versions(dataset, DAY):
             assert version.manifest.config == plain(stage.config(session.config)), dataset
             assert version.manifest.code_version == stage.code_version(), dataset

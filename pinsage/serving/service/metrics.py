@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
@@ -21,6 +23,11 @@ class ServiceMetrics:
             "pinsage_request_seconds", "Time to answer.", ["route"], buckets=LATENCY_BUCKETS, registry=self._registry
         )
         self._number = Gauge("pinsage_published_number", "Number of the publication in use.", registry=self._registry)
+        self._day = Gauge(
+            "pinsage_published_day_timestamp_seconds",
+            "Start of the day that the version in use is for, seconds since the epoch.",
+            registry=self._registry,
+        )
         self._refused = Gauge(
             "pinsage_version_refused", "1 when a newer version was refused as damaged.", registry=self._registry
         )
@@ -37,5 +44,7 @@ class ServiceMetrics:
         with versions.reading() as held:
             self._items.set(len(held.index.row_of))
             self._number.set(held.number)
+            day = datetime.fromisoformat(held.index.version.partition).replace(tzinfo=UTC)
+            self._day.set(day.timestamp())
         self._refused.set(versions.refused is not None)
         return generate_latest(self._registry), CONTENT_TYPE_LATEST

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -127,6 +128,8 @@ def test_metrics_count_by_route_not_by_address(client: httpx.Client) -> None:
     assert re.search(r'pinsage_requests_total\{route="/items/\{item_id:path\}/similar",status="200"\} \d+', text)
     assert "item-2" not in text
     assert "pinsage_published_number 1.0" in text
+    (day,) = re.findall(r"^pinsage_published_day_timestamp_seconds (\S+)$", text, re.MULTILINE)
+    assert datetime.fromtimestamp(float(day), UTC).isoformat() == "2026-03-01T00:00:00+00:00"
 
 
 def test_methods_are_compared_within_one_version(served: tuple[httpx.Client, Path, tuple[str, ...]]) -> None:
