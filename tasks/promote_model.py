@@ -65,7 +65,7 @@ def decide_promotion(session: Session, evaluation: Version) -> Promotion:
     as_of = open_prepared(session, str(metrics["as_of_day"]))
     pairs, holdout_pairs = store.input_of(evaluation, "pairs"), store.input_of(evaluation, "holdout_pairs")
     champion_evaluation = evaluate_model(session, evaluation.partition, as_of, champion, pairs, holdout_pairs)
-    return Promotion(*_better(metrics, champion_evaluation.json("metrics"), session), challenger.uri)
+    return Promotion(*better(metrics, champion_evaluation.json("metrics"), session), challenger.uri)
 
 
 def _first(metrics: dict[str, Any], metric: str, factor: float) -> tuple[bool, str]:
@@ -85,10 +85,16 @@ def _first(metrics: dict[str, Any], metric: str, factor: float) -> tuple[bool, s
     return got >= factor * content, f"the first model: {shown}"
 
 
-def _better(challenger: dict[str, Any], champion: dict[str, Any], session: Session) -> tuple[bool, str]:
+def better(challenger: dict[str, Any], champion: dict[str, Any], session: Session) -> tuple[bool, str]:
+    """Whether a challenger's metrics beat the champion's on the same pairs, and why (`PromotionConfig`)."""
     config = session.config.promotion
     got, held = (each["methods"]["pinsage"][config.metric] or 0.0 for each in (challenger, champion))
     shown = f"{config.metric} {got:.4f}, champion {held:.4f} on the same pairs"
+    if got == held == 1:
+        return False, (
+            f"{shown}: both find everything, {config.metric} tells nothing among {challenger['pool_size']:,} items; "
+            "set promotion.metric=mrr"
+        )
     if got < held * (1 + config.min_gain) or got == held:
         return False, f"{shown}: no gain above {config.min_gain:g}"
     few, few_held = (
