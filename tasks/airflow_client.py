@@ -57,7 +57,9 @@ class AirflowClient:
         body = {"logical_date": None, "partition_key": day, "conf": conf}
         return str(self.call("POST", f"/dags/{dag}/dagRuns", body)["dag_run_id"])
 
-    def backfill(self, dag: str, first: str, last: str, *, max_active_runs: int, again: bool = False) -> int:
+    def backfill(
+        self, dag: str, first: str, last: str, *, max_active_runs: int, again: bool = False, backwards: bool = False
+    ) -> int:
         """Start a backfill of the days from ``first`` to ``last``, both inclusive; return its number.
 
         Args:
@@ -66,6 +68,7 @@ class AirflowClient:
             last: The latest day.
             max_active_runs: How many days are done at a time.
             again: Whether days that have a finished run are run once more.
+            backwards: Whether the latest day is started first.
         """
         body = {
             "dag_id": dag,
@@ -73,6 +76,7 @@ class AirflowClient:
             "to_date": f"{last}T00:00:00Z",
             "max_active_runs": max_active_runs,
             "reprocess_behavior": "completed" if again else "none",
+            "run_backwards": backwards,
         }
         return int(self.call("POST", "/backfills", body)["id"])
 

@@ -10,10 +10,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pinsage.store import Store
+from tests.dags.collectors import Collector, statsd_listener
+from tests.faults.stages import copy
 from tests.tasks.test_pipeline import DAY, SMALL, pinsage, planted
 
 PROJECT = Path(__file__).parents[2]
@@ -62,29 +65,71 @@ def ingest(root: str, source: Path) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.slow
-def test_airflow_makes_the_same_versions(calm: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
-    source, expected = calm
-    root = str(tmp_path / "store")
-    ingest(root, source)
+def run_dags(root: str, home: Path, **environment: str) -> None:
+    """Prepare both days, train and publish, by Airflow in a process of its own."""
     # The holdout is a setting of two DAGs' stages; the environment sets it for all of them.
     arguments = [str(PROJECT / "dags"), json.dumps(SMALL), AS_OF, DAY]
+    home.mkdir()
+    script = home / "run_dags.py"  # a file, because without one Airflow finds no listeners of tasks
+    script.write_text(RUN)
     done = subprocess.run(
-        [sys.executable, "-c", RUN, *arguments],
+        [sys.executable, str(script), *arguments],
         capture_output=True,
         text=True,
         check=False,
         env={
             **os.environ,
-            "AIRFLOW_HOME": str(tmp_path / "airflow"),
+            "AIRFLOW_HOME": str(home),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
             "PINSAGE_ROOT": root,
             "PINSAGE_CRON": "",
+            **environment,
         },
     )
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+
+
+@pytest.mark.slow
+def test_airflow_makes_the_same_versions(calm: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
+    source, expected = calm
+    root = str(tmp_path / "store")
+    ingest(root, source)
+    run_dags(root, tmp_path / "airflow")
     assert digests(root) == expected
+
+
+@pytest.mark.slow
+def test_lineage_and_metrics_are_heard_by_those_who_listen(calm: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
+    root = str(copy(calm[0].parent / "store", tmp_path / "store"))
+    with Collector() as collector, statsd_listener() as (port, metrics):
+        run_dags(
+            root,
+            tmp_path / "airflow",
+            AIRFLOW__METRICS__STATSD_ON="True",
+            AIRFLOW__METRICS__STATSD_HOST="127.0.0.1",
+            AIRFLOW__METRICS__STATSD_PORT=str(port),
+            AIRFLOW__OPENLINEAGE__TRANSPORT=json.dumps({"type": "http", "url": collector.url}),
+            AIRFLOW__OPENLINEAGE__NAMESPACE="shop",
+            AIRFLOW__OPENLINEAGE__EXECUTE_IN_THREAD="True",
+        )
+    for task in ("pinsage_prepare.build_graph", "pinsage_train.train_model", "pinsage_publish.publish_index"):
+        assert any(line.startswith(f"airflow.ti.finish.{task}.success:") for line in metrics), task
+    told: dict[str, dict[str, Any]] = {}
+    for event in map(json.loads, collector.posted["/api/v1/lineage"]):
+        assert event["job"]["namespace"] == "shop"
+        if event["eventType"] == "COMPLETE":
+            told[event["job"]["name"]] = event
+    for job, inputs, outputs in (
+        ("pinsage_prepare.record_prepared", set(), {"prepared"}),
+        ("pinsage_train.build_pairs", {"prepared"}, set()),
+        ("pinsage_train.announce_champion", set(), {"champion"}),
+        ("pinsage_publish.choose_model", {"prepared", "champion"}, set()),
+    ):
+        for side, names in (("inputs", inputs), ("outputs", outputs)):
+            assert {(each["namespace"], each["name"]) for each in told[job].get(side, [])} == {
+                (root, name) for name in names
+            }, job
 
 
 @pytest.mark.slow

@@ -6,17 +6,15 @@ data end there.
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +23,12 @@ import psutil
 import pytest
 
 from pinsage.store import Store
-from tasks.airflow_client import AirflowFailedError
+from tasks.airflow_client import FINISHED, AirflowFailedError
 from tasks.days import add_days, day_range
 from tasks.local_airflow import LocalAirflow
 from tasks.pipeline import prepare, train
 from tasks.session import Session
+from tests.dags.collectors import Collector
 from tests.dags.test_airflow_run import digests, ingest
 from tests.tasks.test_pipeline import SMALL, planted
 
@@ -39,48 +38,53 @@ PROJECT = Path(__file__).parents[2]
 YESTERDAY = add_days(datetime.now(UTC).date().isoformat(), -1)
 MONDAY = add_days(YESTERDAY, -date.fromisoformat(YESTERDAY).weekday() - 7)
 SUNDAY = add_days(MONDAY, 6)
+# All that a backfill does before the week is trained; more of it than the week when it is run by itself.
+BACKFILLED = day_range(add_days(SUNDAY, 1 - int(os.environ.get("PINSAGE_BACKFILL_DAYS", "7"))), SUNDAY)
+PIECE_DAYS = 5
+SEED = os.environ.get("PINSAGE_SEED", "0")
 SETTINGS: dict[str, str] = dict(setting.split("=") for setting in SMALL if "=" in setting)
 LONGER = {"training.epochs": 40}
+# Another model than the champion, which any gain lets pass; and a person is asked.
+ASKED = {
+    "training.epochs": 1,
+    "promotion.metric": "hit_rate@10",
+    "promotion.min_gain": -1,
+    "promotion.max_slice_loss": 1,
+    "approval": True,
+}
 DEADLINE_SECONDS = 60
 
 
-class Told(BaseHTTPRequestHandler):
-    """A webhook and an OpenTelemetry collector that keep what they are told."""
+@pytest.fixture(scope="module")
+def collector() -> Iterator[Collector]:
+    """A webhook and an OpenTelemetry collector."""
+    with Collector() as listening:
+        yield listening
 
-    texts: list[str] = []
-    metrics: list[bytes] = []
 
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.path == "/v1/metrics":
-            Told.metrics.append(gzip.decompress(body) if self.headers["Content-Encoding"] == "gzip" else body)
-        else:
-            Told.texts.append(json.loads(body)["text"])
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, format: str, *arguments: Any) -> None:
-        pass
+def texts(collector: Collector) -> list[str]:
+    """What the webhook was told."""
+    return [json.loads(body)["text"] for body in collector.posted["/"]]
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
-    return planted(folder, strings=True, timed=True, vectors=16, first_day=add_days(YESTERDAY, -19))
+    first_day = add_days(YESTERDAY, -12 - len(BACKFILLED))
+    return planted(
+        folder, strings=True, timed=True, vectors=16, first_day=first_day, num_days=len(day_range(first_day, YESTERDAY))
+    )
 
 
 @pytest.fixture(scope="module")
-def airflow(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
+def airflow(source: Path, collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
     folder = tmp_path_factory.mktemp("airflow")
     ingest(str(folder / "store"), source)
-    webhook = ThreadingHTTPServer(("127.0.0.1", 0), Told)
-    threading.Thread(target=webhook.serve_forever, daemon=True).start()
-    collector = f"http://127.0.0.1:{webhook.server_address[1]}"
     environment = {
         **{f"PINSAGE_{name.replace('.', '__').upper()}": value for name, value in SETTINGS.items()},
-        "PINSAGE_ALERT_URL": f"{collector}/",
+        "PINSAGE_ALERT_URL": f"{collector.url}/",
         "AIRFLOW__METRICS__OTEL_ON": "True",
-        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{collector}/v1/metrics",
+        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{collector.url}/v1/metrics",
         "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "http/protobuf",
         "OTEL_METRIC_EXPORT_INTERVAL": "5000",
         "PINSAGE_DEADLINE_HOURS": str(DEADLINE_SECONDS / 3600),
@@ -94,8 +98,6 @@ def airflow(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         for dag in ("pinsage_publish", "pinsage_train", "pinsage_prepare"):
             local.client.unpause(dag)
         yield local
-    webhook.shutdown()
-    webhook.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -134,20 +136,21 @@ def test_a_form_that_breaks_its_schema_is_refused(airflow: LocalAirflow) -> None
         assert next(iter(conf)) in answer.text
 
 
-def test_by_hand_without_a_day_it_fails_at_once_and_says_so(airflow: LocalAirflow) -> None:
+def test_by_hand_without_a_day_it_fails_at_once_and_says_so(airflow: LocalAirflow, collector: Collector) -> None:
     run = airflow.client.trigger("pinsage_prepare", None)
     with pytest.raises(AirflowFailedError, match="trigger it with the day it is for"):
         airflow.client.wait("pinsage_prepare", run)
     task = airflow.client.call("GET", f"/dags/pinsage_prepare/dagRuns/{run}/taskInstances/plan_days")
     assert (task["state"], task["try_number"]) == ("failed", 1)
-    assert any("plan_days failed" in text and run in text for text in Told.texts)
+    assert any("plan_days failed" in text and run in text for text in texts(collector))
 
 
 def test_the_cron_run_prepares_the_day_before_and_links_its_pages(airflow: LocalAirflow, store: Store) -> None:
     client = airflow.client
     run = until(lambda: [run for run in client.runs("pinsage_prepare") if run["run_type"] == "scheduled"])[0]
     assert run["partition_key"] == YESTERDAY
-    client.wait("pinsage_prepare", run["dag_run_id"])
+    names = [task["name"] for task in client.wait("pinsage_prepare", run["dag_run_id"])]
+    assert any(name.startswith("validate [") and name.endswith(f" to {YESTERDAY}]") for name in names), names
     assert store.ref_names("prepared") == [YESTERDAY]
     # Nobody promoted a model yet: the publication that the day started has nothing to do.
     publication = until(lambda: client.runs("pinsage_publish"))[0]
@@ -165,14 +168,18 @@ def test_the_cron_run_prepares_the_day_before_and_links_its_pages(airflow: Local
         assert httpx.get(f"{client.url}/pinsage/site/{outside}", headers=login).status_code == 404
 
 
-def test_a_backfill_in_parallel_equals_days_one_by_one(airflow: LocalAirflow, store: Store, alone: Session) -> None:
-    client = airflow.client
-    number = client.backfill("pinsage_prepare", MONDAY, SUNDAY, max_active_runs=4)
-    for day in day_range(MONDAY, SUNDAY):
+def test_a_shuffled_backfill_in_parallel_equals_days_one_by_one(
+    airflow: LocalAirflow, store: Store, alone: Session
+) -> None:
+    client, order = airflow.client, random.Random(SEED)
+    pieces = [BACKFILLED[start : start + PIECE_DAYS] for start in range(0, len(BACKFILLED), PIECE_DAYS)]
+    for piece in order.sample(pieces, len(pieces)):
+        backwards = order.random() < 0.5
+        number = client.backfill("pinsage_prepare", piece[0], piece[-1], max_active_runs=4, backwards=backwards)
+        until(lambda number=number: client.call("GET", f"/backfills/{number}")["completed_at"])
+    assert set(store.ref_names("prepared")) == {*BACKFILLED, YESTERDAY}
+    for day in BACKFILLED:
         list(prepare(alone, day))
-    until(lambda: client.call("GET", f"/backfills/{number}")["completed_at"])
-    assert store.ref_names("prepared") == [*day_range(MONDAY, SUNDAY), YESTERDAY]
-    for day in day_range(MONDAY, SUNDAY):
         assert versions_of(store.root, day) >= versions_of(alone.store.root, day)
 
 
@@ -187,7 +194,8 @@ def test_a_whole_week_trains_and_its_champion_is_published(airflow: LocalAirflow
 
     publication = until(lambda: client.runs("pinsage_publish")[len([*day_range(MONDAY, SUNDAY), YESTERDAY]) :])[0]
     assert publication["partition_key"] == YESTERDAY
-    client.wait("pinsage_publish", publication["dag_run_id"])
+    names = [task["name"] for task in client.wait("pinsage_publish", publication["dag_run_id"])]
+    assert {"layer_0 [rows 0 to 600]", "build_shard [shard 0]"} <= set(names), names
     published = store.referenced("published")
     assert published is not None
     assert published.partition == YESTERDAY
@@ -240,10 +248,36 @@ def test_a_killed_training_resumes_to_the_same_weights(airflow: LocalAirflow, st
             return
 
 
-def test_a_run_that_is_not_done_in_time_is_told_of(airflow: LocalAirflow) -> None:
-    until(lambda: [text for text in Told.texts if "pinsage_prepare is late" in text and "failed" in text])
+def test_a_person_rejects_a_challenger_and_approves_it_later(airflow: LocalAirflow, store: Store) -> None:
+    client, champions = airflow.client, store.ref("champion")
+    before = champions.head()
+    assert before is not None
+    for choice in ("Reject", "Approve"):
+        run = client.trigger("pinsage_train", SUNDAY, ASKED)
+        task = f"/dags/pinsage_train/dagRuns/{run}/taskInstances/approve_promotion"
+        until(lambda task=task: client.call("GET", task)["state"] == "awaiting_input")
+        asked = client.call("GET", f"{task}/-1/hitlDetails")
+        assert "on the same pairs" in asked["body"]
+        assert "| pinsage |" in asked["body"]
+        assert champions.head() == before
+        time.sleep(3.0)  # an answer in the very second of the question is lost, and Airflow asks again
+        while client.call("GET", task)["state"] not in FINISHED:
+            detail = client.call("GET", f"{task}/-1/hitlDetails")
+            if not detail["response_received"]:
+                client.call("PATCH", f"{task}/-1/hitlDetails", {"chosen_options": [choice], "params_input": {}})
+            time.sleep(1.0)
+        states = {each["task_id"]: each["state"] for each in client.wait("pinsage_train", run)}
+        followed = "success" if choice == "Approve" else "skipped"
+        assert states["promote_model"] == states["announce_champion"] == followed, choice
+    after = champions.head()
+    assert after is not None
+    assert (after.number, after.uri == before.uri) == (before.number + 1, False)
 
 
-def test_metrics_flow_to_a_collector(airflow: LocalAirflow) -> None:
+def test_a_run_that_is_not_done_in_time_is_told_of(airflow: LocalAirflow, collector: Collector) -> None:
+    until(lambda: [text for text in texts(collector) if "pinsage_prepare is late" in text and "failed" in text])
+
+
+def test_metrics_flow_to_a_collector(airflow: LocalAirflow, collector: Collector) -> None:
     for name in (b"airflow.scheduler_heartbeat", b"airflow.task.duration", b"pinsage_prepare"):
-        until(lambda name=name: any(name in each for each in Told.metrics))
+        until(lambda name=name: any(name in each for each in collector.posted["/v1/metrics"]))
