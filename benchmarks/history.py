@@ -20,7 +20,7 @@ from benchmarks.process_tree import measure
 from pinsage.store import Store, Version
 from pinsage.store.objects import Objects
 from tasks.days import add_days, day_range
-from tasks.deliveries import COMMIT_THREADS, TABLES, Deliveries
+from tasks.ingestion.deliveries import COMMIT_THREADS, TABLES, Deliveries
 from tasks.plan import STAGES, plan
 from tasks.session import Session
 

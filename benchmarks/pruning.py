@@ -21,7 +21,7 @@ from pinsage.walks.importance import importance_neighborhoods
 from tasks.build_catalog import build_catalog
 from tasks.build_graph import build_graph
 from tasks.build_pairs import item_vocabulary, pairs_of
-from tasks.deliveries import Deliveries
+from tasks.ingestion.deliveries import Deliveries
 from tasks.prepared import as_of_day, days_to_validate
 from tasks.sample_neighborhoods import open_graph
 from tasks.session import Session

@@ -13,7 +13,7 @@ from pinsage_airflow import prepare_tasks as tasks
 from pinsage_airflow.alerts import deadline
 from pinsage_airflow.links import DASK_DASHBOARD, DATA_DOCS, with_links
 from pinsage_airflow.wiring import DEFAULTS, trigger_form
-from tasks.dag_run import CRON_VARIABLE
+from tasks.airflow_runs.dag_run import CRON_VARIABLE
 
 CRON = os.environ.get(CRON_VARIABLE, "0 0 * * *")
 DAILY = CronPartitionTimetable(CRON, timezone="UTC", run_offset=-1, key_format="%Y-%m-%d") if CRON else None
@@ -34,7 +34,7 @@ def pinsage_prepare():
     def validation():
         catalog = tasks.build_catalog()
         tasks.validate.expand(days=tasks.plan_days()) >> catalog
-        with_links(tasks.data_docs(catalog), DATA_DOCS)
+        with_links(tasks.validation.data_docs(catalog), DATA_DOCS)
         return catalog
 
     catalog = validation()

@@ -8,7 +8,7 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Context, Param
 
-from tasks.dag_run import open_run
+from tasks.airflow_runs.dag_run import open_run
 
 ASK = Param(
     os.environ.get("PINSAGE_APPROVAL", "").lower() in ("1", "true", "yes"),
@@ -28,7 +28,7 @@ class PromotionApproval(ApprovalOperator):
 
     Args:
         evaluation: The URI of the challenger's evaluation.
-        days_after_key: As `tasks.dag_run.run_day` takes it.
+        days_after_key: As `tasks.airflow_runs.dag_run.run_day` takes it.
     """
 
     template_fields = (*ApprovalOperator.template_fields, "evaluation")

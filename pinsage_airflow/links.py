@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow.sdk.configuration import conf
 
-from tasks.dag_run import run_day
+from tasks.airflow_runs.dag_run import run_day
 
 SITE_PREFIX = "/pinsage"
 
@@ -19,7 +19,7 @@ class PageLink(BaseOperatorLink):
     Args:
         title: What the button says.
         address: A URL, or a path that the plugin serves.
-        days_after_key: As `tasks.dag_run.run_day` takes it.
+        days_after_key: As `tasks.airflow_runs.dag_run.run_day` takes it.
     """
 
     def __init__(self, title: str, address: str, days_after_key: int = 0) -> None:

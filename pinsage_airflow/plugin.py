@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.plugins_manager import AirflowPlugin
 
 from pinsage_airflow.links import SITE_PREFIX
-from tasks.dag_run import ROOT_VARIABLE
+from tasks.airflow_runs.dag_run import ROOT_VARIABLE
 
 if TYPE_CHECKING:
     from pinsage.store import Store

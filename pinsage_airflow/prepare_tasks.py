@@ -5,7 +5,7 @@ from typing import Any
 from airflow.sdk import get_current_context, task
 
 from pinsage_airflow.wiring import DASK_POOL, PREPARED
-from tasks.dag_run import open_run
+from tasks.airflow_runs.dag_run import open_run
 
 
 @task
@@ -36,7 +36,7 @@ def build_catalog() -> str:
 @task
 def data_docs(catalog: str) -> str:
     """Great Expectations' pages of the days that the catalog rests on."""
-    from tasks.data_docs import write_data_docs
+    from tasks.validation.data_docs import write_data_docs
 
     session, day = open_run(get_current_context())
     return write_data_docs(session, day, session.store.version(catalog))

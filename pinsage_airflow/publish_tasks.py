@@ -6,7 +6,7 @@ from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from pinsage_airflow.wiring import CHAMPION, PREPARED
-from tasks.dag_run import open_embedding, open_run
+from tasks.airflow_runs.dag_run import open_embedding, open_run
 
 
 @task(inlets=[PREPARED, CHAMPION])

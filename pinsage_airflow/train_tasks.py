@@ -6,7 +6,7 @@ from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from pinsage_airflow.wiring import CHAMPION, DASK_POOL, GPU_POOL, PREPARED, TRAINER_QUEUE, TRAINING_TIMEOUT
-from tasks.dag_run import open_run
+from tasks.airflow_runs.dag_run import open_run
 
 SUNDAY = 6  # days after the Monday that the partition key of a week is
 

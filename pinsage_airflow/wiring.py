@@ -8,7 +8,7 @@ from airflow.sdk import Asset, Param
 
 from pinsage_airflow.alerts import report_failure
 from pinsage_airflow.retries import StageRetries
-from tasks.dag_run import CHAMPION_ASSET, PREPARED_ASSET, form
+from tasks.airflow_runs.dag_run import CHAMPION_ASSET, PREPARED_ASSET, form
 
 PREPARED = Asset(PREPARED_ASSET)
 CHAMPION = Asset(CHAMPION_ASSET)

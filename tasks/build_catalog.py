@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import structlog
 
 from pinsage.store import Version
-from tasks.deliveries import TABLES, Deliveries
+from tasks.ingestion.deliveries import TABLES, Deliveries
 from tasks.session import Session
 
 CODE_VERSION = 1

@@ -1,7 +1,7 @@
 """The stage that turns validated saves into the bipartite graph of a day.
 
-A graph is built from the ground in rounds of chunks (`graph_rebuild.py`), or from that of an earlier day
-(`graph_extension.py`); what is committed is the same.
+A graph is built from the ground in rounds of chunks (`graph_building/rebuild.py`), or from that of an earlier day
+(`graph_building/extension.py`); what is committed is the same.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from pinsage.store import Version, Writer
 from pinsage.store.errors import DamagedVersionError
 from pinsage.store.formats import ROW_GROUP_ROWS
 from tasks.dask_cluster import chunk_map
-from tasks.graph_chunks import SIDES, Work, chunks_of
-from tasks.graph_extension import Extended, extend, find_earlier
-from tasks.graph_rebuild import Rebuilt, rebuild
+from tasks.graph_building.chunks import SIDES, Work, chunks_of
+from tasks.graph_building.extension import Extended, extend, find_earlier
+from tasks.graph_building.rebuild import Rebuilt, rebuild
+from tasks.graph_building.spill import Spill
 from tasks.session import Session
-from tasks.spill import Spill
 
 CODE_VERSION = 2
 

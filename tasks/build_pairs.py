@@ -16,8 +16,8 @@ from pinsage.stable_hash import combine, hash_ids
 from pinsage.store import Store, Version
 from tasks.build_catalog import check_times
 from tasks.days import add_days
-from tasks.deliveries import Deliveries
-from tasks.graph_chunks import Chunk, chunks_of
+from tasks.graph_building.chunks import Chunk, chunks_of
+from tasks.ingestion.deliveries import Deliveries
 from tasks.prepared import Prepared
 from tasks.session import Session
 

@@ -14,11 +14,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from pinsage.serving.recommender import Recommender
-from tasks.airflow_client import AirflowFailedError
+from tasks.airflow_runs.client import AirflowFailedError
+from tasks.airflow_runs.local import LocalAirflow
 from tasks.days import add_days
 from tasks.evaluation_table import evaluation_table, metrics_of_day
-from tasks.ingest_demo import ingest_demo
-from tasks.local_airflow import LocalAirflow
+from tasks.ingestion.demo import ingest_demo
 from tasks.session import Session
 
 DAY = "2017-12-31"

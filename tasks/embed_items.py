@@ -2,7 +2,7 @@
 
 A layer is a version of its own, whose chunks of item rows are computed and committed apart: by `embed_items` alone, or
 by several processes that call `embed_rows` for their rows, layer after layer. Rows that an earlier day holds already
-are copied from it (`tasks.embedding_reuse`).
+are copied from it (`tasks.embedding.reuse`).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pinsage.model.device import choose_device
 from pinsage.model.layerwise import Layerwise
 from pinsage.model.pinsage import PinSage
 from pinsage.store import Version
-from tasks.embedding_chunks import Embedded, measurements, missing_chunks, write_chunks
-from tasks.embedding_sources import EmbeddingSources
+from tasks.embedding.chunks import Embedded, measurements, missing_chunks, write_chunks
+from tasks.embedding.sources import EmbeddingSources
 from tasks.featurize_items import encode_with
 from tasks.fill_neighborhoods import fill_neighborhoods
 from tasks.prepared import Prepared

@@ -21,12 +21,12 @@ from pinsage.stable_hash import combine, hash_ids, uniform
 from pinsage.store import Version
 from pinsage.store.names import split_uri
 from schemas.columns import CATEGORICAL, NUMERIC, SPLITS, TIME, VECTOR, id_type
-from tasks import ingest_columns as columns
 from tasks.days import check_day
-from tasks.deliveries import COMMIT_THREADS
-from tasks.ingest_columns import IngestError, require_columns
-from tasks.ingest_files import DaySpill, file_schema, ids_are_integers, read_batches
-from tasks.ingest_mapping import IngestMapping
+from tasks.ingestion import columns as columns
+from tasks.ingestion.columns import IngestError, require_columns
+from tasks.ingestion.deliveries import COMMIT_THREADS
+from tasks.ingestion.files import DaySpill, file_schema, ids_are_integers, read_batches
+from tasks.ingestion.mapping import IngestMapping
 from tasks.session import Session
 
 CODE_VERSION = 1

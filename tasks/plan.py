@@ -19,7 +19,7 @@ from pinsage.store import Version
 from pinsage.store.digests import plain
 from pinsage.store.names import split_uri
 from tasks.days import check_day
-from tasks.deliveries import TABLES, Deliveries
+from tasks.ingestion.deliveries import TABLES, Deliveries
 from tasks.prepared import as_of_day
 from tasks.session import Session
 
@@ -46,7 +46,7 @@ class _Stage:
 
     def code_version(self) -> int:
         """Read from the source."""
-        source = Path(__file__).with_name(f"{self.module}.py")
+        source = Path(__file__).parent / f"{self.module}.py"
         for statement in ast.parse(source.read_text(encoding="utf-8")).body:
             if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "CODE_VERSION":
                 return int(ast.literal_eval(statement.value))
@@ -64,7 +64,7 @@ STAGES = {
     "hard_negatives": _Stage("mine_hard_negatives", lambda config: config.hard_negatives),
     "model": _Stage("train_model", lambda config: {"model": config.model, "training": config.training}),
     "evaluation": _Stage("evaluate_model", lambda config: config.evaluation.measurable),
-    "embeddings": _Stage("embedding_sources", lambda config: config.embedding),
+    "embeddings": _Stage("embedding/sources", lambda config: config.embedding),
     "index": _Stage("build_index", lambda config: config.index),
     "report": _Stage("write_report"),
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pinsage.store import Version
 from tasks.days import add_days, check_day
-from tasks.deliveries import TABLES, Deliveries, NoDataError
+from tasks.ingestion.deliveries import TABLES, Deliveries, NoDataError
 from tasks.session import Session
 
 CODE_VERSION = 1

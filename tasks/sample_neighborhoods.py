@@ -16,9 +16,9 @@ from pinsage.store import Store, Version, WriteSpec
 from pinsage.walks.config import WalkConfig
 from pinsage.walks.importance import importance_neighborhoods
 from tasks.dask_cluster import map_chunks
-from tasks.neighborhood_arrays import array_names, write_chunk
 from tasks.session import Session
-from tasks.shuffled_walks import sample_shuffled
+from tasks.walking.neighborhood_arrays import array_names, write_chunk
+from tasks.walking.shuffled_walks import sample_shuffled
 
 CODE_VERSION = 2
 

@@ -1,7 +1,7 @@
 """The stage that trains a model: a process of its own that dies with its task and whose log streams into the task's.
 
 CUDA cannot be used in a forked process and a training must not outlive a killed task, so the stage starts
-``python -m tasks.training_process`` with a parent-death signal and passes versions and configuration as one argument.
+``python -m tasks.training.process`` with a parent-death signal and passes versions and configuration as one argument.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def train_model(session: Session, day: str, as_of: Prepared, pairs: Version, har
         "inputs": [version.uri for version in inputs],
         "parent": os.getpid(),
     }
-    command = [sys.executable, "-m", "tasks.training_process", json.dumps(request)]
+    command = [sys.executable, "-m", "tasks.training.process", json.dumps(request)]
     lines: list[str] = []
     # Its own process group: a signal to the task's terminal does not reach it half-way; its parent's death does.
     # OpenMP's threads sleep while they wait: spinning, beside other work on the same 2 cores, made a step of the demo

@@ -1,8 +1,8 @@
 """The stage that checks every raw partition before anything else reads it.
 
-Arrow kernels find faulty rows (`row_faults.py`) and take the measures of a day; Great Expectations judges the measures
-(`expectations.py`) by the rules of `schemas`. Faulty rows go to ``quarantine`` with their reasons; a day whose measures
-are out of range is not validated, and nothing downstream can run for it.
+Arrow kernels find faulty rows (`validation/row_faults.py`) and take the measures of a day; Great Expectations judges the
+measures (`validation/expectations.py`) by the rules of `schemas`. Faulty rows go to ``quarantine`` with their reasons; a
+day whose measures are out of range is not validated, and nothing downstream can run for it.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from pinsage.store import Version
 from schemas import engagements, items, saves
 from schemas.columns import VECTOR, id_type
 from schemas.rules import LIMITED_APART, Rule
-from tasks.deliveries import COMMIT_THREADS, Deliveries
-from tasks.expectations import judge
-from tasks.row_faults import clean_vectors, common_width, row_faults
+from tasks.ingestion.deliveries import COMMIT_THREADS, Deliveries
 from tasks.session import Session
+from tasks.validation.expectations import judge
+from tasks.validation.row_faults import clean_vectors, common_width, row_faults
 
 SCHEMAS = {"items": items, "saves": saves, "engagements": engagements}
 HELD_BYTES = 256 * 2**20

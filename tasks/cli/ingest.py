@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tasks.cli.app import Json, Root, app, console, emit, open_session
-from tasks.ingest_mapping import IngestMapping, parse_vector_options
+from tasks.ingestion.mapping import IngestMapping, parse_vector_options
 
 
 @app.command()
@@ -37,7 +37,7 @@ def ingest(
     """Bring data into the store, partitioned by day."""
     session = open_session(root, [], new=True)
     if demo:
-        from tasks.ingest_demo import ingest_demo
+        from tasks.ingestion.demo import ingest_demo
 
         summary = ingest_demo(session)
     else:

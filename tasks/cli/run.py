@@ -58,7 +58,7 @@ def run(
 
 def _data_docs(session: "Session", catalog: "Step") -> None:
     """Build the day's Data Docs where they are not those of its catalog."""
-    from tasks.data_docs import data_docs_catalog, write_data_docs
+    from tasks.validation.data_docs import data_docs_catalog, write_data_docs
 
     if data_docs_catalog(session, catalog.day) != catalog.made:
         write_data_docs(session, catalog.day, session.store.version(catalog.made))

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from pinsage.config import ConfigError, load_config
-from tasks.dag_run import form, open_run, run_day
+from tasks.airflow_runs.dag_run import form, open_run, run_day
 
 PROJECT = Path(__file__).parents[2]
 

@@ -23,9 +23,9 @@ import psutil
 import pytest
 
 from pinsage.store import Store
-from tasks.airflow_client import FINISHED, AirflowFailedError
+from tasks.airflow_runs.client import FINISHED, AirflowFailedError
+from tasks.airflow_runs.local import LocalAirflow
 from tasks.days import add_days, day_range
-from tasks.local_airflow import LocalAirflow
 from tasks.pipeline import prepare, train
 from tasks.session import Session
 from tests.dags.collectors import Collector

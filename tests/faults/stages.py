@@ -16,7 +16,7 @@ from typing import Any
 from pinsage.store import Store
 from pinsage.store.failpoints import reached
 from tasks.ingest import ingest
-from tasks.ingest_mapping import IngestMapping
+from tasks.ingestion.mapping import IngestMapping
 from tasks.pipeline import PREPARE, PUBLISH, TRAIN, prepare, steps_of
 from tasks.session import Session
 from tests.faults.fork_server import ForkServer

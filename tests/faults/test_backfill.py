@@ -20,7 +20,7 @@ import pytest
 
 from tasks.days import day_range
 from tasks.ingest import ingest
-from tasks.ingest_mapping import IngestMapping
+from tasks.ingestion.mapping import IngestMapping
 from tasks.pipeline import run_all, steps_of
 from tasks.session import Session
 from tests.faults import stages

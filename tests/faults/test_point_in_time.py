@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.ingest import ingest
-from tasks.ingest_mapping import IngestMapping
+from tasks.ingestion.mapping import IngestMapping
 from tasks.session import Session
 from tests.faults.fork_server import ForkServer
 from tests.faults.stages import DAY, SETTINGS, THIS, CalmDay, copy, state

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.ingest import ingest
-from tasks.ingest_columns import IngestError
-from tasks.ingest_mapping import IngestMapping
+from tasks.ingestion.columns import IngestError
+from tasks.ingestion.mapping import IngestMapping
 from tasks.session import Session
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

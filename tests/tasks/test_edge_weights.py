@@ -19,12 +19,12 @@ from tasks.build_catalog import build_catalog
 from tasks.build_graph import build_graph
 from tasks.cli import app
 from tasks.ingest import ingest
-from tasks.ingest_columns import IngestError
-from tasks.ingest_mapping import IngestMapping
+from tasks.ingestion.columns import IngestError
+from tasks.ingestion.mapping import IngestMapping
 from tasks.sample_neighborhoods import open_graph, sample_neighborhoods
 from tasks.session import Session
-from tasks.shuffled_walks import open_part
 from tasks.validate import validate_days
+from tasks.walking.shuffled_walks import open_part
 from tests import naive
 from tests.tasks.delivered import catalog, deliver_items, deliver_saves
 

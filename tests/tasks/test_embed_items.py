@@ -26,9 +26,9 @@ from pinsage.model.pinsage import PinSage
 from pinsage.store import Version
 from pinsage.training.config import TrainingConfig
 from pinsage.training.minibatch import MinibatchBuilder, TrainingData
-from tasks import embedding_chunks
 from tasks.build_graph import build_graph
 from tasks.embed_items import embed_items, open_model
+from tasks.embedding import chunks as layer_chunks
 from tasks.featurize_items import encode_with, featurize_items, items_in_row_order, placed_in_basis
 from tasks.prepared import Prepared
 from tasks.sample_neighborhoods import open_graph, sample_neighborhoods
@@ -42,6 +42,7 @@ NUM_ITEMS = 5_000
 RUN = """
 import sys
 from tests.tasks.test_embed_items import SETTINGS, prepare
+from tasks.embedding import chunks as layer_chunks
 from tasks.embed_items import embed_items
 from tasks.session import Session
 session = Session.open(sys.argv[1], SETTINGS)
@@ -226,7 +227,7 @@ def test_killed_stage_ends_with_the_same_bytes(tmp_path: Path, failpoint: str) -
 
 def embed_counted(root: str, model: str, started: str) -> None:
     """Embed the second day; every chunk that is computed is first written down in ``started``."""
-    compute = embedding_chunks._compute
+    compute = layer_chunks._compute
 
     def counted(
         inference: Layerwise, layer: int, below: Version | None, workspace: Workspace, **given: np.ndarray
@@ -235,7 +236,7 @@ def embed_counted(root: str, model: str, started: str) -> None:
             file.write(f"{layer} {len(given['h'])}\n")
         return compute(inference, layer, below, workspace, **given)
 
-    embedding_chunks._compute = counted
+    layer_chunks._compute = counted
     session = Session.open(root, SETTINGS)
     embed_items(session, prepare(session, DAYS[1]), session.store.version(model))
 

@@ -8,8 +8,8 @@ import pytest
 
 from tasks.build_catalog import build_catalog
 from tasks.ingest import IngestSummary, ingest
-from tasks.ingest_columns import IngestError
-from tasks.ingest_mapping import IngestMapping
+from tasks.ingestion.columns import IngestError
+from tasks.ingestion.mapping import IngestMapping
 from tasks.session import Session
 from tasks.validate import validate_days
 

@@ -11,7 +11,7 @@ import pytest
 
 from tasks.days import add_days, day_range
 from tasks.ingest import ingest
-from tasks.ingest_mapping import IngestMapping
+from tasks.ingestion.mapping import IngestMapping
 from tasks.pipeline import prepare, publish, train
 from tasks.session import Session
 from tests.tasks.test_pipeline import SMALL, planted

@@ -12,7 +12,7 @@ import pytest
 
 from pinsage.store.digests import plain
 from tasks.ingest import ingest
-from tasks.ingest_mapping import IngestMapping
+from tasks.ingestion.mapping import IngestMapping
 from tasks.pipeline import run_all
 from tasks.plan import STAGES, plan
 from tasks.session import Session

@@ -26,7 +26,7 @@ from tasks.intermediate import CHECKPOINTS
 from tasks.prepared import Prepared
 from tasks.session import Session
 from tasks.train_model import TrainingFailedError, train_model
-from tasks.training_process import main
+from tasks.training.process import main
 from tests.pinsage.training.planted import planted_data, planted_graph
 
 PROJECT = Path(__file__).parents[2]
@@ -107,7 +107,7 @@ def training_processes(root: Path) -> list[int]:
             command = (folder / "cmdline").read_bytes().decode(errors="replace")
         except OSError:  # no process, or one that has just ended
             continue
-        if "tasks.training_process" in command and json.dumps(str(root)) in command:
+        if "tasks.training.process" in command and json.dumps(str(root)) in command:
             found.append(int(folder.name))
     return found
 

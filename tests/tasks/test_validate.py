@@ -12,10 +12,10 @@ from structlog.testing import capture_logs
 
 from pinsage.store import Version
 from tasks.build_catalog import build_catalog
-from tasks.deliveries import Deliveries, MissingPartitionError, NoDataError, ValidationMissingError
 from tasks.ingest import IngestSummary, ingest
-from tasks.ingest_columns import IngestError
-from tasks.ingest_mapping import IngestMapping
+from tasks.ingestion.columns import IngestError
+from tasks.ingestion.deliveries import Deliveries, MissingPartitionError, NoDataError, ValidationMissingError
+from tasks.ingestion.mapping import IngestMapping
 from tasks.prepared import days_to_validate
 from tasks.session import Session
 from tasks.validate import ValidationFailedError, validate_days

@@ -15,7 +15,7 @@ import pytest
 from pinsage.stage_configs import ValidationConfig
 from pinsage.store import DamagedVersionError
 from schemas import engagements, items, saves
-from tasks.deliveries import Deliveries, MissingPartitionError
+from tasks.ingestion.deliveries import Deliveries, MissingPartitionError
 from tasks.session import Session
 from tasks.validate import ValidationFailedError, validate_days
 from tests.faults.test_damage import spoil

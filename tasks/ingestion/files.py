@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.dataset as pads
 
-from tasks.ingest_columns import IngestError, holds_integers, require_columns
+from tasks.ingestion.columns import IngestError, holds_integers, require_columns
 
 BATCH_ROWS = 131_072
 _INTEGER = r"^(0|-?[1-9][0-9]{0,17})$"

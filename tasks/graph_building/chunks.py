@@ -1,4 +1,4 @@
-"""What a worker does for one chunk or part of a graph that is rebuilt; the rounds are in `graph_rebuild.py`.
+"""What a worker does for one chunk or part of a graph that is rebuilt; the rounds are in `rebuild.py`.
 
 Every result is spilled under its name, and a name that is there is not computed again.
 """
@@ -20,7 +20,7 @@ from pinsage.graph.edge_keys import Edges
 from pinsage.graph.pruning import boards_in_range, count_by_class, degrees_limited
 from pinsage.graph.row_layout import RowLayout, rank_by_day
 from pinsage.store import Store
-from tasks.spill import Spill
+from tasks.graph_building.spill import Spill
 
 SIDES = ("item", "board")
 

@@ -16,7 +16,7 @@ import structlog
 from pinsage.model.layerwise import Layerwise
 from pinsage.store import UnknownVersionError, Version
 from pinsage.store.compare import changed_rows
-from tasks.embedding_sources import CODE_VERSION, EMBEDDINGS, EmbeddingSources
+from tasks.embedding.sources import CODE_VERSION, EMBEDDINGS, EmbeddingSources
 
 # Days that were embedded before this one and are looked at.
 NEAREST_DAYS = 3

@@ -30,8 +30,8 @@ from pinsage.walks.shuffled import (
 )
 from pinsage.walks.walkers import Side, side_of
 from tasks.dask_cluster import dask_client, performance_page
-from tasks.neighborhood_arrays import write_chunk
 from tasks.progress import progress
+from tasks.walking.neighborhood_arrays import write_chunk
 
 # The two kinds of node, and the other's.
 _OTHER = {"item": "board", "board": "item"}

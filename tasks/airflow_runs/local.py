@@ -23,7 +23,7 @@ from types import TracebackType
 import httpx
 import psutil
 
-from tasks.airflow_client import AirflowClient, AirflowFailedError
+from tasks.airflow_runs.client import AirflowClient, AirflowFailedError
 
 PROCESSES = ("api-server", "scheduler", "dag-processor")
 POOLS = {"gpu": "one training at a time", "dask": "one Dask cluster at a time"}

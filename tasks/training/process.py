@@ -1,4 +1,4 @@
-"""``python -m tasks.training_process REQUEST``: the training itself, with checkpoints in the store.
+"""``python -m tasks.training.process REQUEST``: the training itself, with checkpoints in the store.
 
 With several processes this one becomes torchrun's, and they are its children; each dies with its parent.
 """
@@ -31,7 +31,7 @@ from tasks.logs import log_entries_to_stdout
 from tasks.sample_neighborhoods import open_graph
 from tasks.session import Session
 from tasks.train_model import CODE_VERSION, model_writer
-from tasks.training_events import write_training_events
+from tasks.training.events import write_training_events
 
 PR_SET_PDEATHSIG = 1
 
@@ -61,7 +61,7 @@ def launch(request: dict[str, Any], num_processes: int) -> None:
     from torch.distributed.run import main as torchrun
 
     command = json.dumps({**request, "parent": os.getpid()})
-    torchrun(["--standalone", f"--nproc-per-node={num_processes}", "--module", "tasks.training_process", command])
+    torchrun(["--standalone", f"--nproc-per-node={num_processes}", "--module", "tasks.training.process", command])
 
 
 def train_versions(session: Session, day: str, inputs: list[Version], peers: Peers) -> Trained:

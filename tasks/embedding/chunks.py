@@ -11,8 +11,8 @@ import numpy as np
 
 from pinsage.model.layerwise import Layerwise, Workspace
 from pinsage.store import Version, Writer
-from tasks.embedding_reuse import find_reuse
-from tasks.embedding_sources import EmbeddingSources
+from tasks.embedding.reuse import find_reuse
+from tasks.embedding.sources import EmbeddingSources
 
 
 @dataclass(frozen=True)

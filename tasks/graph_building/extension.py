@@ -20,7 +20,7 @@ from pinsage.graph.edge_keys import Edges
 from pinsage.graph.extension import find_edges, with_inserted
 from pinsage.store import Store, Version
 from pinsage.store.errors import UnknownVersionError
-from tasks.graph_chunks import SIDES, Chunk, chunks_of, read_chunk, save_columns, unknown_items
+from tasks.graph_building.chunks import SIDES, Chunk, chunks_of, read_chunk, save_columns, unknown_items
 
 SEARCHED_DAYS = 7  # a correction of a few days ago leaves the graph before it of use; one of a year ago leaves none
 

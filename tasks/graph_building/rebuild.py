@@ -7,7 +7,7 @@
 3. Each chunk turns its codes into rows, and saves into sorted edges.
 4. The edges of all chunks are cut at common splitters, merged and pruned, once for each side: both CSRs.
 
-What a worker does is in `graph_chunks.py`. Every round spills its results, so a killed worker costs its chunk and a
+What a worker does is in `chunks.py`. Every round spills its results, so a killed worker costs its chunk and a
 killed stage goes on from what is there.
 """
 
@@ -25,7 +25,17 @@ from pinsage.graph.recency import decayed
 from pinsage.graph.row_layout import RowLayout
 from pinsage.graph.sorted_runs import choose_splitters, cut
 from tasks.dask_cluster import ChunkMap
-from tasks.graph_chunks import SIDES, Chunk, Part, Work, find_edges, rank_part, read_items, read_saves, sort_part
+from tasks.graph_building.chunks import (
+    SIDES,
+    Chunk,
+    Part,
+    Work,
+    find_edges,
+    rank_part,
+    read_items,
+    read_saves,
+    sort_part,
+)
 
 
 @dataclass(frozen=True)

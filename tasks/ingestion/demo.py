@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.ingest import IngestSummary, ingest
-from tasks.ingest_columns import IngestError
-from tasks.ingest_mapping import IngestMapping
+from tasks.ingestion.columns import IngestError
+from tasks.ingestion.mapping import IngestMapping
 from tasks.session import Session
 
 CATEGORIES = ("category", "department", "brand", "product_type", "manufacturer_id")

@@ -1,0 +1,1 @@
+"""What `tasks.ingest` is made of: files, columns, mappings and deliveries."""

@@ -1,0 +1,1 @@
+"""What `tasks.sample_neighborhoods` is made of."""
