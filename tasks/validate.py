@@ -1,8 +1,8 @@
 """The stage that checks every raw partition before anything else reads it.
 
-Arrow kernels find faulty rows (`validation/row_faults.py`) and take the measures of a day; Great Expectations judges the
-measures (`validation/expectations.py`) by the rules of `schemas`. Faulty rows go to ``quarantine`` with their reasons; a
-day whose measures are out of range is not validated, and nothing downstream can run for it.
+Arrow kernels find faulty rows (`validation/row_faults.py`) and take the measures of a day; Great Expectations judges
+the measures (`validation/expectations.py`) by the rules of `schemas`. Faulty rows go to ``quarantine`` with their
+reasons; a day whose measures are out of range is not validated, and nothing downstream can run for it.
 """
 
 from __future__ import annotations
