@@ -34,7 +34,7 @@ def pinsage_prepare():
     def validation():
         catalog = tasks.build_catalog()
         tasks.validate.expand(days=tasks.plan_days()) >> catalog
-        with_links(tasks.validation.data_docs(catalog), DATA_DOCS)
+        with_links(tasks.data_docs(catalog), DATA_DOCS)
         return catalog
 
     catalog = validation()
