@@ -18,12 +18,19 @@ PATIENCE = {"distributed.deploy.lost-worker-timeout": "1h"}
 ChunkMap = Callable[..., list[Any]]
 
 
+class WorkersDiedError(RuntimeError):
+    """Several Dask workers died of the same chunk, most likely for want of memory."""
+
+
 def map_chunks(
     function: Callable[..., Any], chunks: Sequence[Any], *arguments: Any, resources: ResourceConfig, name: str
 ) -> list[Any]:
     """``[function(chunk, *arguments) for chunk in chunks]``, on Dask; the order of the results is that of the chunks.
 
     A killed worker costs its chunks, which are computed again elsewhere; chunks must therefore be idempotent.
+
+    Raises:
+        WorkersDiedError: More than `distributed.scheduler.allowed-failures` (3) workers died of one chunk.
 
     Args:
         function: Importable by workers.
@@ -59,7 +66,7 @@ def chunk_map(resources: ResourceConfig, num_chunks: int) -> Iterator[ChunkMap]:
         yield run_here
         return
     with dask_client(resources, num_chunks) as client:
-        from distributed import as_completed
+        from distributed import KilledWorker, as_completed
 
         def run(function: Callable[..., Any], chunks: Sequence[Any], *arguments: Any, name: str) -> list[Any]:
             with performance_page(resources, name), progress(name, len(chunks)) as advance:
@@ -69,11 +76,23 @@ def chunk_map(resources: ResourceConfig, num_chunks: int) -> Iterator[ChunkMap]:
                 ]
                 for future in as_completed(futures):
                     if future.status == "error":
-                        future.result()
+                        error = future.exception()
+                        if isinstance(error, KilledWorker):
+                            chunk = chunks[futures.index(future)]
+                            raise WorkersDiedError(_deaths(name, chunk, error.allowed_failures + 1)) from error
+                        raise error
                     advance()
                 return list(client.gather(futures))
 
         yield run
+
+
+def _deaths(name: str, chunk: Any, deaths: int) -> str:
+    return (
+        f"{name}: {deaths} workers died of chunk {chunk!r} one after the other, most likely for want of memory: a "
+        "worker is ended at 95% of its share. Lower resources.chunk_rows, resources.saves_per_chunk or "
+        "resources.workers, or give workers more memory; chunks that are finished are kept"
+    )
 
 
 def performance_page(resources: ResourceConfig, name: str) -> AbstractContextManager[Any]:

@@ -1,4 +1,4 @@
-"""A scheduler at work: cron, roll-up, backfill, forms, alerts, kills; one Airflow lives through all of it.
+"""A scheduler at work: cron, roll-up, backfill, forms, alerts, kills, its own too; one Airflow lives through all of it.
 
 The tests are one story and run in the order of the file. The day of the cron run is the real yesterday, so the planted
 data end there.
@@ -88,6 +88,10 @@ def airflow(source: Path, collector: Collector, tmp_path_factory: pytest.TempPat
         "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "http/protobuf",
         "OTEL_METRIC_EXPORT_INTERVAL": "5000",
         "PINSAGE_DEADLINE_HOURS": str(DEADLINE_SECONDS / 3600),
+        # A task that died with its scheduler is missed sooner than after five minutes.
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "5",
     }
     local = LocalAirflow(
         folder / "home", str(folder / "store"), PROJECT / "dags", cron="0 0 * * *", environment=environment
@@ -98,6 +102,31 @@ def airflow(source: Path, collector: Collector, tmp_path_factory: pytest.TempPat
         for dag in ("pinsage_publish", "pinsage_train", "pinsage_prepare"):
             local.client.unpause(dag)
         yield local
+
+
+@pytest.fixture(scope="module")
+def second_scheduler(airflow: LocalAirflow) -> Iterator[Callable[[], None]]:
+    """Starts one more scheduler, which lives as long as Airflow."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> None:
+        with (airflow.home / "scheduler.log").open("ab") as log:
+            command = [sys.executable, "-m", "airflow", "scheduler"]
+            started.append(
+                subprocess.Popen(command, env=airflow.environment, stdout=log, stderr=log, start_new_session=True)
+            )
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def kill_scheduler() -> None:
+    """SIGKILL to the scheduler and everything that it started, tasks at work included."""
+    (leader,) = [each for each in psutil.Process().children() if "scheduler" in each.cmdline()]
+    for process in [leader, *leader.children(recursive=True)]:
+        process.kill()
 
 
 @pytest.fixture(scope="module")
@@ -246,6 +275,24 @@ def test_a_killed_training_resumes_to_the_same_weights(airflow: LocalAirflow, st
         if step.stage == "train_model":
             assert store.version(step.made).content_digest == longer.store.version(step.made).content_digest
             return
+
+
+def test_a_scheduler_that_is_killed_with_its_tasks_and_started_again_ends_the_run(
+    airflow: LocalAirflow, store: Store, alone: Session, second_scheduler: Callable[[], None]
+) -> None:
+    client, settings = airflow.client, {"training.epochs": 41}
+    before = set(store.fingerprints("checkpoints/model", SUNDAY))
+    run = client.trigger("pinsage_train", SUNDAY, settings)
+    until(lambda: set(store.fingerprints("checkpoints/model", SUNDAY)) - before)
+    kill_scheduler()
+    second_scheduler()
+    client.wait("pinsage_train", run)
+    task = client.call("GET", f"/dags/pinsage_train/dagRuns/{run}/taskInstances/train_model")
+    assert (task["state"], task["try_number"]) == ("success", 2)
+    configured = {name: json.loads(value) for name, value in SETTINGS.items()}
+    longer = Session.open(alone.store.root, {**configured, **settings})
+    model = next(step.made for step in train(longer, SUNDAY) if step.stage == "train_model")
+    assert store.version(model).content_digest == longer.store.version(model).content_digest
 
 
 def test_a_person_rejects_a_challenger_and_approves_it_later(airflow: LocalAirflow, store: Store) -> None:
