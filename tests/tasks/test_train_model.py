@@ -217,9 +217,7 @@ def test_killed_training_resumes_from_the_newest_valid_checkpoint(
         path.write_bytes(half)
     with capture_logs() as logs:
         model = train_planted(str(tmp_path), SETTINGS)
-    resumed = [entry["line"] for entry in logs if "training resumes" in entry.get("line", "")]
-    assert len(resumed) == 1
-    assert resumed[0].endswith(f"step={resumes_at}")
+    assert [entry["step"] for entry in logs if entry["event"] == "training resumes"] == [resumes_at]
     assert model.content_digest == calm.content_digest
 
 
