@@ -78,6 +78,13 @@ class State:
     digests: dict[str, str]
     references: dict[str, list[str]]
 
+    def differences(self, expected: State) -> dict[str, tuple[object, object]]:
+        """What is otherwise than expected, by URI or reference: (found, expected); None for what is not there."""
+        found = {**self.digests, **self.references}
+        wanted = {**expected.digests, **expected.references}
+        names = sorted(found.keys() | wanted.keys())
+        return {name: (found.get(name), wanted.get(name)) for name in names if found.get(name) != wanted.get(name)}
+
 
 def state(root: str) -> State:
     """Read everything that can be seen, and verify all of it."""

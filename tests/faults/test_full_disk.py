@@ -116,4 +116,4 @@ def test_no_stage_leaves_half_a_file(calm: CalmDay, forks: ForkServer, memory_fo
         assert state(root).digests.items() <= calm.after[stage].digests.items()
         assert not list(Path(root).rglob(".staged-*"))
         forks.run(f"{THIS}:run_stage", root, calm.data, stage)
-        assert state(root) == calm.after[stage]
+        assert not state(root).differences(calm.after[stage])

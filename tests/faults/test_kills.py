@@ -62,7 +62,7 @@ def heals(calm: CalmDay, forks: ForkServer, root: str, stage: str, what: str) ->
     seen, expected = state(root), calm.after[stage]
     assert seen.digests.items() <= expected.digests.items(), (stage, what)
     forks.run(RUN, root, calm.data, stage)
-    assert state(root) == expected, (stage, what)
+    assert not state(root).differences(expected), (stage, what)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -73,4 +73,4 @@ def test_two_attempts_at_once_make_one_version(
         root = str(copy(calm.before[stage], memory_folder / str(number)))
         attempts = [forks.start(RUN, root, calm.data, stage) for _ in range(2)]
         assert [fork.wait() for fork in attempts] == [0, 0], [fork.log for fork in attempts]
-        assert state(root) == calm.after[stage]
+        assert not state(root).differences(calm.after[stage])

@@ -39,6 +39,7 @@ def url(planted: tuple[Path, tuple[str, ...]], tmp_path_factory: pytest.TempPath
     config = ServingConfig(poll_seconds=0, port=0)
     server = uvicorn.Server(uvicorn.Config(create_app(Recommender(root, config), config), port=0, log_level="warning"))
     listening = server.config.bind_socket()
+    listening.listen()  # whoever comes before the server runs waits
     running = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     running.start()
     yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
