@@ -1,6 +1,7 @@
 """Settings of the training (Ying et al. 2018, sections 3.3 and 4.1)."""
 
-from typing import Literal
+from math import ceil
+from typing import Literal, Self
 
 from pydantic import BaseModel, Field
 
@@ -18,6 +19,13 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     )
     epoch_steps: int = Field(
         default=128, ge=1, le=1_000_000, description="Steps of an epoch; pairs are drawn at random."
+    )
+    max_epoch_passes: float = Field(
+        default=4.0,
+        gt=0,
+        le=1_000_000,
+        description="An epoch ends earlier once it has drawn each pair this often on average; few pairs would be "
+        "learned by heart.",
     )
     batch_pairs: int = Field(default=2048, ge=1, le=1_000_000, description="Pairs of a step.")
     shared_negatives: int = Field(
@@ -63,3 +71,8 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         default=64, ge=1, le=1_000_000, description="Steps between checkpoints that a killed training resumes from."
     )
     seed: int = Field(default=3, ge=0, le=2**31 - 1, description="Seed of weights, pairs and negatives.")
+
+    def for_pairs(self, num_pairs: int) -> Self:
+        """The same with the steps of an epoch that ``num_pairs`` training pairs allow."""
+        allowed = max(1, ceil(self.max_epoch_passes * num_pairs / self.batch_pairs))
+        return self.model_copy(update={"epoch_steps": min(self.epoch_steps, allowed)})

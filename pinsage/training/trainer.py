@@ -73,6 +73,7 @@ def train(
     """
     if not len(data.pairs):
         raise ValueError("training: there are no pairs; ingest saves with several items per board, or widen the window")
+    config = config.for_pairs(len(data.pairs))
     peers = peers or Peers()
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(config.seed)

@@ -35,7 +35,9 @@ def test_interrupted_then_run_again(calm: CalmDay, memory_folder: Path) -> None:
         assert seen is not None, f"{moment} was never reached"
         os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to all of them
         _, said = run.communicate(timeout=120)
-        assert run.returncode == 130, said
+        # CPython ends by the signal, whatever was caught, where it came inside the `exec` of a text, as imports have
+        # them; to a shell both are 130.
+        assert run.returncode in (130, -signal.SIGINT), said
         assert said.splitlines()[-1].startswith("error Interrupted: what was finished is kept")
         assert "Traceback" not in said
         left = [process for process in psutil.process_iter(["cmdline"]) if str(root) in str(process.info["cmdline"])]

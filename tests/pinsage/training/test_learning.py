@@ -41,6 +41,13 @@ def test_neighbors_in_the_embedding_are_of_the_same_community(loss: str) -> None
     assert max(entry["hit_rate"] for entry in history["tune"]) > 0.7
 
 
+def test_few_pairs_are_not_learned_by_heart() -> None:
+    data, tune = planted_data()
+    few = changed(data, pairs=data.pairs[:256], ages=data.ages[:256])
+    _, history, _ = train(few, tune, MODEL, SMALL.model_copy(update={"max_epoch_passes": 1.5}))
+    assert [entry["step"] for entry in history["tune"]] == [3, 6, 9]
+
+
 @pytest.mark.parametrize("stopped_at", [8, 16, 24])
 def test_resumed_training_ends_with_the_very_same_weights(stopped_at: int) -> None:
     data, tune = planted_data()
