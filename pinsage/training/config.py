@@ -74,5 +74,5 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
 
     def for_pairs(self, num_pairs: int) -> Self:
         """The same with the steps of an epoch that ``num_pairs`` training pairs allow."""
-        allowed = max(1, ceil(self.max_epoch_passes * num_pairs / self.batch_pairs))
+        allowed = ceil(self.max_epoch_passes * num_pairs / self.batch_pairs)
         return self.model_copy(update={"epoch_steps": min(self.epoch_steps, allowed)})
