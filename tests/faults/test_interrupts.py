@@ -35,7 +35,7 @@ def test_interrupted_then_run_again(calm: CalmDay, memory_folder: Path) -> None:
         assert seen is not None, f"{moment} was never reached"
         os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to all of them
         _, said = run.communicate(timeout=120)
-        # CPython ends by the signal, whatever was caught, where it came inside the `exec` of a text, as imports have
+        # `python -m` ends by the signal, whatever was caught, where it came in an `exec` of a text, as imports have
         # them; to a shell both are 130.
         assert run.returncode in (130, -signal.SIGINT), said
         assert said.splitlines()[-1].startswith("error Interrupted: what was finished is kept")
