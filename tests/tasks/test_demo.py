@@ -86,7 +86,8 @@ def test_nothing_stays_however_the_demo_is_stopped(home: Path) -> None:
         again = started(home)
         early.send_signal(signal.SIGINT)
         assert "Stopped." in early.communicate(timeout=60)[0]
-    assert early.returncode == 0
+    # `python -m` ends by the signal, whatever was caught, where it came in an `exec` of a text, as imports have them.
+    assert early.returncode in (0, -signal.SIGINT)
     assert living(again) == []
 
     # In a terminal, Ctrl-C reaches the whole group.
