@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ ChunkMap = Callable[..., list[Any]]
 
 
 class WorkersDiedError(RuntimeError):
-    """Several Dask workers died of the same chunk, most likely for want of memory."""
+    """Several Dask workers died of a chunk, most likely for want of memory."""
 
 
 def map_chunks(
@@ -30,7 +30,8 @@ def map_chunks(
     A killed worker costs its chunks, which are computed again elsewhere; chunks must therefore be idempotent.
 
     Raises:
-        WorkersDiedError: More than `distributed.scheduler.allowed-failures` (3) workers died of one chunk.
+        WorkersDiedError: More than `distributed.scheduler.allowed-failures` (3) workers died of one chunk. Dask blames
+            those that waited on the same workers, too: the message names them all.
 
     Args:
         function: Importable by workers.
@@ -66,7 +67,7 @@ def chunk_map(resources: ResourceConfig, num_chunks: int) -> Iterator[ChunkMap]:
         yield run_here
         return
     with dask_client(resources, num_chunks) as client:
-        from distributed import KilledWorker, as_completed
+        from distributed import KilledWorker, as_completed, wait
 
         def run(function: Callable[..., Any], chunks: Sequence[Any], *arguments: Any, name: str) -> list[Any]:
             with performance_page(resources, name), progress(name, len(chunks)) as advance:
@@ -78,8 +79,11 @@ def chunk_map(resources: ResourceConfig, num_chunks: int) -> Iterator[ChunkMap]:
                     if future.status == "error":
                         error = future.exception()
                         if isinstance(error, KilledWorker):
-                            chunk = chunks[futures.index(future)]
-                            raise WorkersDiedError(_deaths(name, chunk, error.allowed_failures + 1)) from error
+                            with suppress(TimeoutError):
+                                wait(futures, timeout=1)  # the same death may have been the end of others
+                            ends = [its.exception() if its.status == "error" else None for its in futures]
+                            ended = [chunks[at] for at, end in enumerate(ends) if isinstance(end, KilledWorker)]
+                            raise WorkersDiedError(_deaths(name, ended, error.allowed_failures + 1)) from error
                         raise error
                     advance()
                 return list(client.gather(futures))
@@ -87,9 +91,11 @@ def chunk_map(resources: ResourceConfig, num_chunks: int) -> Iterator[ChunkMap]:
         yield run
 
 
-def _deaths(name: str, chunk: Any, deaths: int) -> str:
+def _deaths(name: str, ended: list[Any], deaths: int) -> str:
+    one = f"chunk {ended[0]!r}"
+    several = f"chunks {', '.join(map(repr, ended))}, one at work while the others waited"
     return (
-        f"{name}: {deaths} workers died of chunk {chunk!r} one after the other, most likely for want of memory: a "
+        f"{name}: {deaths} workers died of {one if len(ended) == 1 else several}, most likely for want of memory: a "
         "worker is ended at 95% of its share. Lower resources.chunk_rows, resources.saves_per_chunk or "
         "resources.workers, or give workers more memory; chunks that are finished are kept"
     )

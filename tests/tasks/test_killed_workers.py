@@ -29,7 +29,11 @@ def test_neither_workers_nor_chunks_nor_kills_change_a_bit(tmp_path: Path, num_w
     with (
         dask.config.set(PATIENCE),
         LocalCluster(
-            n_workers=num_workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
+            n_workers=num_workers,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            silence_logs=50,
         ) as cluster,
     ):
         for chunk_rows in CHUNK_ROWS:
@@ -49,7 +53,7 @@ def kill_workers_at_work(cluster: LocalCluster, number: int) -> list[int]:
     while len(killed) < number and time.monotonic() < deadline:
         for worker in list(cluster.scheduler.workers.values()):
             pid = cluster.workers[worker.name].pid
-            if worker.processing and pid not in killed and len(killed) < number:
+            if pid is not None and worker.processing and pid not in killed and len(killed) < number:  # None: it died
                 os.kill(pid, signal.SIGKILL)
                 killed.append(pid)
         time.sleep(0.01)
