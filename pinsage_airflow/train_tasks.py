@@ -21,13 +21,19 @@ def _as_of(session: Any, day: str) -> Any:
     return open_prepared(session, as_of_day(session, day))
 
 
+def _trained_on(session: Any, day: str) -> Any:
+    from tasks.prepared import as_of_day, graph_day, open_prepared
+
+    return open_prepared(session, graph_day(session, as_of_day(session, day)))
+
+
 @task(inlets=[PREPARED])
 def build_pairs() -> str:
     """Positive pairs of items saved to one board up to the as-of day."""
     from tasks import build_pairs as stage
 
     session, day = _run()
-    return stage.build_pairs(session, day, _as_of(session, day)).uri
+    return stage.build_pairs(session, day, _as_of(session, day), _trained_on(session, day).graph).uri
 
 
 @task(inlets=[PREPARED])
@@ -45,7 +51,7 @@ def mine_hard_negatives(pairs: str) -> str:
     from tasks import mine_hard_negatives as stage
 
     session, day = _run()
-    return stage.mine_hard_negatives(session, _as_of(session, day).graph, session.store.version(pairs)).uri
+    return stage.mine_hard_negatives(session, _trained_on(session, day).graph, session.store.version(pairs)).uri
 
 
 @task(pool=GPU_POOL, queue=TRAINER_QUEUE, execution_timeout=TRAINING_TIMEOUT)
@@ -55,7 +61,7 @@ def train_model(pairs: str, hard_negatives: str) -> str:
 
     session, day = _run()
     versions = map(session.store.version, (pairs, hard_negatives))
-    return stage.train_model(session, day, _as_of(session, day), *versions).uri
+    return stage.train_model(session, day, _trained_on(session, day), *versions).uri
 
 
 @task

@@ -23,7 +23,7 @@ from tasks.build_pairs import build_holdout_pairs, build_pairs
 from tasks.evaluate_model import evaluate_model
 from tasks.featurize_items import featurize_items
 from tasks.mine_hard_negatives import mine_hard_negatives
-from tasks.prepared import Prepared, as_of_day, open_prepared
+from tasks.prepared import Prepared, as_of_day, graph_day, open_prepared
 from tasks.sample_neighborhoods import sample_neighborhoods
 from tasks.session import Session
 from tasks.train_model import train_model
@@ -85,7 +85,7 @@ def ablate(session: Session, day: str, *, tables: tuple[int, ...], num_seeds: in
 
     Args:
         session: Store and configuration that the rows start from.
-        day: The day of the models; its as-of day is prepared.
+        day: The day of the models; its as-of day and the day of the graph that they train on are prepared.
         tables: Of 1, 3 and 4.
         num_seeds: Models of every row, with the seeds ``training.seed``, ``training.seed + 1``, ...
 
@@ -99,7 +99,8 @@ def ablate(session: Session, day: str, *, tables: tuple[int, ...], num_seeds: in
     for row in rows:
         for offset in range(num_seeds):
             varied = with_settings(session, row, offset)
-            model, evaluation = _measured(varied, day, as_of)
+            trained_on = open_prepared(session, graph_day(varied, as_of.day))
+            model, evaluation = _measured(varied, day, as_of, trained_on)
             found.append((row, varied.config.training.seed, model, evaluation))
             yield f"table {row.table}, {row.name}, seed {varied.config.training.seed}", evaluation
     inputs = list({evaluation.uri: evaluation for _, _, _, evaluation in found}.values())
@@ -162,13 +163,19 @@ def summarise(day: str, found: list[tuple[Row, int, Version, Version]]) -> dict[
     }
 
 
-def _measured(session: Session, day: str, as_of: Prepared) -> tuple[Version, Version]:
-    as_of = replace(
-        as_of,
-        features=featurize_items(session, as_of.catalog, as_of.graph),
-        neighborhoods=sample_neighborhoods(session, as_of.graph),
-    )
-    pairs, holdout_pairs = build_pairs(session, day, as_of), build_holdout_pairs(session, day, as_of)
-    hard_negatives = mine_hard_negatives(session, as_of.graph, pairs)
-    model = train_model(session, day, as_of, pairs, hard_negatives)
+def _measured(session: Session, day: str, as_of: Prepared, trained_on: Prepared) -> tuple[Version, Version]:
+    as_of, trained_on = _varied(session, as_of), _varied(session, trained_on)
+    pairs = build_pairs(session, day, as_of, trained_on.graph)
+    holdout_pairs = build_holdout_pairs(session, day, as_of)
+    hard_negatives = mine_hard_negatives(session, trained_on.graph, pairs)
+    model = train_model(session, day, trained_on, pairs, hard_negatives)
     return model, evaluate_model(session, day, as_of, model, pairs, holdout_pairs)
+
+
+def _varied(session: Session, prepared: Prepared) -> Prepared:
+    """The same graph with the features and neighborhoods that the session's settings make."""
+    return replace(
+        prepared,
+        features=featurize_items(session, prepared.catalog, prepared.graph),
+        neighborhoods=sample_neighborhoods(session, prepared.graph),
+    )

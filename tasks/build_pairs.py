@@ -21,31 +21,32 @@ from tasks.ingestion.deliveries import Deliveries
 from tasks.prepared import Prepared
 from tasks.session import Session
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 MICROSECONDS_PER_DAY = 86_400_000_000
 
 log = structlog.get_logger()
 
 
-def build_pairs(session: Session, day: str, as_of: Prepared) -> Version:
+def build_pairs(session: Session, day: str, as_of: Prepared, graph: Version) -> Version:
     """Pairs of the days in (A - window, A], where A is the as-of day; untimed: of the splits train and tune.
 
     Args:
         session: Store and configuration (``pairs``).
         day: The day that the model is for; the partition.
         as_of: What is prepared as of A.
+        graph: The graph that the model trains on; pairs of items that it does not hold are left out.
 
     Returns:
         The committed version of ``pairs``: arrays ``train`` and ``tune`` int32 [n, 2] of (query row, item row) in the
-        row order of the as-of graph; ``train_ages`` float32 [n], days from the pair to the end of A, 0 untimed.
+        row order of ``graph``; ``train_ages`` float32 [n], days from the pair to the end of A, 0 untimed.
     """
     store, config = session.store, session.config.pairs
     with store.write(
-        "pairs", partition=day, inputs=[as_of.catalog, as_of.graph], config=config, code_version=CODE_VERSION
+        "pairs", partition=day, inputs=[as_of.catalog, graph], config=config, code_version=CODE_VERSION
     ) as out:
         if out.is_committed:
             return out.version
-        vocabulary = item_vocabulary(as_of.graph)
+        vocabulary = item_vocabulary(graph)
         timed = bool(as_of.catalog.facts["timed"])
         first = add_days(as_of.day, 1 - config.window_days) if timed else ""
         listed = as_of.catalog.json("partitions")
@@ -55,6 +56,9 @@ def build_pairs(session: Session, day: str, as_of: Prepared) -> Version:
         )
         if timed:
             pairs, _, times = pairs_of(session, saves, engagements, None, vocabulary, chains=config.chains)
+            known = (pairs >= 0).all(axis=1)
+            num_unknown = int((~known).sum())
+            pairs, times = pairs[known], times[known]
             hashes = hash_ids(vocabulary.ids)
             tuned = is_tune_pair(hashes[pairs[:, 0]], hashes[pairs[:, 1]], share=config.tune_share, seed=config.seed)
             train, tune = pairs[~tuned], pairs[tuned]
@@ -63,16 +67,18 @@ def build_pairs(session: Session, day: str, as_of: Prepared) -> Version:
         else:
             train, _, _ = pairs_of(session, saves, engagements, "train", vocabulary, chains=config.chains)
             tune, _, _ = pairs_of(session, saves, engagements, "tune", vocabulary, chains=1)
-            ages = np.zeros(len(train), np.float32)
+            ages, num_unknown = np.zeros(len(train), np.float32), 0
         if not len(train):
+            apart = f", but for {num_unknown} pairs of items that came after {graph.partition}" if num_unknown else ""
             raise ValueError(
-                f"pairs {day}: no board has two items within the {config.window_days} days up to {as_of.day}; "
-                "widen pairs.window_days, or ingest saves in which boards hold several items"
+                f"pairs {day}: no board has two items within the {config.window_days} days up to {as_of.day}{apart}; "
+                "widen pairs.window_days, lower pairs.graph_lag_days, or ingest saves in which boards hold several "
+                "items"
             )
         out.write_array("train", train)
         out.write_array("train_ages", ages)
         out.write_array("tune", tune)
-        out.facts.update(num_train=len(train), num_tune=len(tune), as_of_day=as_of.day)
+        out.facts.update(num_train=len(train), num_tune=len(tune), num_unknown=num_unknown, as_of_day=as_of.day)
     log.info("build_pairs", version=out.version.uri, **out.version.facts)
     return out.version
 

@@ -16,9 +16,9 @@ from rich.table import Table
 from pinsage.serving.recommender import Recommender
 from tasks.airflow_runs.client import AirflowFailedError
 from tasks.airflow_runs.local import LocalAirflow
-from tasks.days import add_days
 from tasks.evaluation_table import evaluation_table, metrics_of_day
 from tasks.ingestion.demo import ingest_demo
+from tasks.prepared import days_to_prepare
 from tasks.session import Session
 
 DAY = "2017-12-31"
@@ -81,8 +81,8 @@ def _with_airflow(airflow: LocalAirflow, session: Session, *, run: bool, stay: b
 
 
 def _run(airflow: LocalAirflow, session: Session) -> None:
-    as_of = add_days(DAY, -session.config.evaluation.holdout_days)
-    runs = (("pinsage_prepare", as_of), ("pinsage_prepare", DAY), ("pinsage_train", DAY), ("pinsage_publish", DAY))
+    runs = [("pinsage_prepare", day) for day in days_to_prepare(session, DAY)]
+    runs += [("pinsage_train", DAY), ("pinsage_publish", DAY)]
     table = Table("DAG", "day", "task", "state", "seconds", title="What Airflow ran")
     for dag, day in runs:
         console.print(f"[bold]{dag}[/] for {day}")

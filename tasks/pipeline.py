@@ -19,7 +19,14 @@ from tasks.embed_items import embed_items
 from tasks.evaluate_model import evaluate_model
 from tasks.featurize_items import featurize_items
 from tasks.mine_hard_negatives import mine_hard_negatives
-from tasks.prepared import as_of_day, days_to_validate, open_prepared, record_prepared
+from tasks.prepared import (
+    as_of_day,
+    days_to_prepare,
+    days_to_validate,
+    graph_day,
+    open_prepared,
+    record_prepared,
+)
 from tasks.promote_model import promote_model
 from tasks.publish_index import publish_index
 from tasks.sample_neighborhoods import sample_neighborhoods
@@ -94,17 +101,18 @@ def train(session: Session, day: str) -> Steps:
     """Train a challenger for ``day``, evaluate it on the days after its as-of day, promote it if it is better.
 
     Raises:
-        NotPreparedError: The as-of day is not prepared.
+        NotPreparedError: The as-of day, or the day of the graph that is trained on, is not prepared.
     """
     as_of = open_prepared(session, as_of_day(session, day))
+    trained_on = open_prepared(session, graph_day(session, as_of.day))
     made = _step_maker(session, day, TRAINED_DATASETS)
-    pairs = build_pairs(session, day, as_of)
+    pairs = build_pairs(session, day, as_of, trained_on.graph)
     yield made("build_pairs", pairs)
     holdout_pairs = build_holdout_pairs(session, day, as_of)
     yield made("build_holdout_pairs", holdout_pairs)
-    hard_negatives = mine_hard_negatives(session, as_of.graph, pairs)
+    hard_negatives = mine_hard_negatives(session, trained_on.graph, pairs)
     yield made("mine_hard_negatives", hard_negatives)
-    model = train_model(session, day, as_of, pairs, hard_negatives)
+    model = train_model(session, day, trained_on, pairs, hard_negatives)
     yield made("train_model", model)
     evaluation = evaluate_model(session, day, as_of, model, pairs, holdout_pairs)
     yield made("evaluate_model", evaluation)
@@ -138,15 +146,13 @@ def publish(session: Session, day: str, *, force: bool = False) -> Steps:
 
 
 def run_all(session: Session, day: str, *, force: bool = False) -> Steps:
-    """Everything for ``day``: its as-of day and itself prepared, a model trained, the index published.
+    """Everything for ``day``: the days prepared that it takes, a model trained, the index published.
 
     Raises:
         NoChampionError: The first model of all was not promoted.
     """
-    as_of = as_of_day(session, check_day(day))
-    if as_of != day:
-        yield from prepare(session, as_of)
-    yield from prepare(session, day)
+    for each in days_to_prepare(session, check_day(day)):
+        yield from prepare(session, each)
     trained = []
     for step in train(session, day):
         trained.append(step)
@@ -166,8 +172,8 @@ def steps_of(session: Session, name: str, day: str, *, force: bool = False) -> t
         ValueError: There is no such name; the message lists the names.
     """
     if name == "all":
-        days = 1 if as_of_day(session, check_day(day)) == day else 2
-        return run_all(session, day, force=force), days * PREPARE + TRAIN + PUBLISH
+        num_days = len(days_to_prepare(session, check_day(day)))
+        return run_all(session, day, force=force), num_days * PREPARE + TRAIN + PUBLISH
     # A generator starts with its first step: the two that are not taken do nothing.
     for phase, stages, steps in (
         ("prepare", PREPARE, prepare(session, day)),

@@ -20,7 +20,7 @@ from pinsage.store.digests import plain
 from pinsage.store.names import split_uri
 from tasks.days import check_day
 from tasks.ingestion.deliveries import TABLES, Deliveries
-from tasks.prepared import as_of_day
+from tasks.prepared import as_of_day, days_to_prepare, graph_day
 from tasks.session import Session
 
 State = Literal["up to date", "runs", "follows"]
@@ -76,10 +76,9 @@ def plan(session: Session, day: str) -> list[Planned]:
     Raises:
         ValueError: No saves were delivered up to the day.
     """
-    as_of = as_of_day(session, check_day(day))
     planner = _Planner(session)
-    steps = [*planner.prepare(as_of)] if as_of != day else []
-    return [*steps, *planner.prepare(day), *planner.train(day, as_of), *planner.publish(day)]
+    steps = [step for each in days_to_prepare(session, check_day(day)) for step in planner.prepare(each)]
+    return [*steps, *planner.train(day), *planner.publish(day)]
 
 
 class _Planner:
@@ -103,11 +102,16 @@ class _Planner:
         yield self._stage("sample_neighborhoods", "neighborhoods", day)
         yield self._moves(self._stage("record_prepared", "prepared", day), f"prepared/{day}")
 
-    def train(self, day: str, as_of: str) -> Iterator[Planned]:
-        yield self._stage("build_pairs", "pairs", day)
+    def train(self, day: str) -> Iterator[Planned]:
+        as_of = as_of_day(self._session, day)
+        trained_on = graph_day(self._session, as_of)
+        catalog, graph = self._present["catalog", as_of], self._present["graph", trained_on]
+        yield self._stage("build_pairs", "pairs", day, [catalog, graph])
+        pairs = self._present["pairs", day]
         yield self._stage("build_holdout_pairs", "holdout_pairs", day, self._held_out(day, as_of))
-        yield self._stage("mine_hard_negatives", "hard_negatives", day)
-        model = self._stage("train_model", "model", day)
+        yield self._stage("mine_hard_negatives", "hard_negatives", day, [graph, pairs])
+        ground = [graph, *(self._present[each, trained_on] for each in ("features", "neighborhoods"))]
+        model = self._stage("train_model", "model", day, [*ground, pairs, self._present["hard_negatives", day]])
         yield model
         self._model = self._present["model", day]
         # Of the as-of day: a part of the evaluation.

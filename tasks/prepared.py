@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from pinsage.store import Version
 from tasks.days import add_days, check_day
@@ -61,7 +62,7 @@ def open_prepared(session: Session, day: str) -> Prepared:
 
 
 def as_of_day(session: Session, day: str) -> str:
-    """The day whose prepared versions a model for ``day`` trains on.
+    """The newest day that a model for ``day`` knows anything of, and that it is measured as of.
 
     Timed data: ``evaluation.holdout_days`` earlier, so that the pairs of the days after it are unseen. Untimed data:
     the day itself, whose boards are split.
@@ -71,7 +72,7 @@ def as_of_day(session: Session, day: str) -> str:
     """
     deliveries = Deliveries(session)
     deliveries.require_for(check_day(day))
-    if not deliveries.raw("saves", deliveries.days_for("saves", day)[-1]).facts["timed"]:
+    if not _timed(deliveries, day):
         return day
     holdout_days = session.config.evaluation.holdout_days
     as_of = add_days(day, -holdout_days)
@@ -87,6 +88,27 @@ def as_of_day(session: Session, day: str) -> str:
     return as_of
 
 
+def graph_day(session: Session, as_of: str) -> str:
+    """The day whose graph, features and neighborhoods a model trains on that knows the pairs up to ``as_of``.
+
+    Timed data: ``pairs.graph_lag_days`` earlier, at most half of the days that there are. A graph that knows the pairs
+    it is trained on already shows two items of each on one board; of tomorrow's pairs none will. Untimed data: the day
+    itself.
+    """
+    deliveries = Deliveries(session)
+    if not _timed(deliveries, as_of):
+        return as_of
+    first = max(deliveries.days("saves")[0], deliveries.days("items")[0])
+    known_days = (date.fromisoformat(as_of) - date.fromisoformat(first)).days
+    return add_days(as_of, -min(session.config.pairs.graph_lag_days, known_days // 2))
+
+
+def days_to_prepare(session: Session, day: str) -> list[str]:
+    """The days that a model for ``day`` trains on, is measured as of and is for, in order, each once."""
+    as_of = as_of_day(session, day)
+    return sorted({graph_day(session, as_of), as_of, day})
+
+
 def days_to_validate(session: Session, day: str) -> list[list[str]]:
     """Group the delivered, not yet validated days that a run for ``day`` reads; at most `MAX_GROUPS` groups."""
     deliveries = Deliveries(session)
@@ -100,3 +122,7 @@ def days_to_validate(session: Session, day: str) -> list[list[str]]:
     )
     size = max(MIN_GROUP_DAYS, -(-len(missing) // MAX_GROUPS))
     return [missing[start : start + size] for start in range(0, len(missing), size)]
+
+
+def _timed(deliveries: Deliveries, day: str) -> bool:
+    return bool(deliveries.raw("saves", deliveries.days_for("saves", day)[-1]).facts["timed"])

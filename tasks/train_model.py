@@ -17,7 +17,7 @@ from pinsage.store import Version, Writer
 from tasks.prepared import Prepared
 from tasks.session import Session
 
-CODE_VERSION = 4
+CODE_VERSION = 5
 
 log = structlog.get_logger()
 
@@ -26,14 +26,14 @@ class TrainingFailedError(RuntimeError):
     """The training process ended with an error; its last lines are in the message."""
 
 
-def train_model(session: Session, day: str, as_of: Prepared, pairs: Version, hard_negatives: Version) -> Version:
-    """Train on what is known as of ``as_of.day``, for ``day``.
+def train_model(session: Session, day: str, trained_on: Prepared, pairs: Version, hard_negatives: Version) -> Version:
+    """Train a model for ``day``.
 
     Args:
         session: Store and configuration (``model``, ``training``; of ``resources`` processes, threads and device).
         day: The partition.
-        as_of: Graph, features and neighborhoods as of A.
-        pairs: Pairs up to A, arrays ``train`` and ``tune``.
+        trained_on: Graph, features and neighborhoods of `tasks.prepared.graph_day`.
+        pairs: Pairs up to the as-of day, arrays ``train`` and ``tune``.
         hard_negatives: Pools of the training queries.
 
     Returns:
@@ -42,7 +42,7 @@ def train_model(session: Session, day: str, as_of: Prepared, pairs: Version, har
     Raises:
         TrainingFailedError: The process failed.
     """
-    inputs = [as_of.graph, as_of.features, as_of.neighborhoods, pairs, hard_negatives]
+    inputs = [trained_on.graph, trained_on.features, trained_on.neighborhoods, pairs, hard_negatives]
     writer = model_writer(session, day, inputs)
     if writer.is_committed:
         return writer.version

@@ -15,6 +15,14 @@ class PairConfig(BaseModel, frozen=True, extra="forbid"):
     window_days: int = Field(
         default=180, ge=1, le=3650, description="Days of pairs before and including the as-of day that are trained on."
     )
+    graph_lag_days: int = Field(
+        default=14,
+        ge=0,
+        le=3650,
+        description="The graph that is trained on is of so many days before the as-of day, so that it knows as little "
+        "of the newest pairs as it will of tomorrow's; at most half of the days that there are; 0 = of the as-of day. "
+        "Untimed data has one graph.",
+    )
     chains: int = Field(
         default=4,
         ge=1,

@@ -102,7 +102,8 @@ def write_model(out: Writer, inputs: list[Version], trained: Trained) -> None:
     out.write_json("history", trained.history)
     by_dataset = {version.dataset: version for version in inputs}
     out.facts.update(
-        as_of_day=by_dataset["graph"].partition,
+        as_of_day=by_dataset["pairs"].facts["as_of_day"],
+        graph_day=by_dataset["graph"].partition,
         num_pairs=len(by_dataset["pairs"].array("train")),
         num_parameters=sum(parameter.numel() for parameter in model.parameters()),
         metric=model.metric,

@@ -18,16 +18,18 @@ from pinsage.store.failpoints import reached
 from tasks.ingest import ingest
 from tasks.ingestion.mapping import IngestMapping
 from tasks.pipeline import PREPARE, PUBLISH, TRAIN, prepare, steps_of
+from tasks.prepared import days_to_prepare
 from tasks.session import Session
 from tests.faults.fork_server import ForkServer
 from tests.tasks.test_pipeline import planted
 
-DAY, AS_OF = "2026-03-20", "2026-03-17"
+DAY = "2026-03-20"
 STAGES = ("ingest", *PREPARE, *TRAIN, *PUBLISH)
 SETTINGS: dict[str, Any] = {
     "evaluation.holdout_days": 3,
     "evaluation.bootstrap_samples": 20,
     "index.num_queries": 50,
+    "pairs.graph_lag_days": 3,
     "model.hidden_width": 16,
     "model.width": 8,
     "training.epochs": 2,
@@ -49,9 +51,10 @@ def run_stage(root: str, data: str, stage: str, places: str = "") -> None:
         source = Path(data)
         mapping = IngestMapping(board_id="collection", timestamp="ts", vectors={"image": "embedding"})
         ingest(session, items=source / "items.parquet", saves=source / "saves.parquet", mapping=mapping)
-    elif stage == "as_of_day":
-        for _ in prepare(session, AS_OF):
-            pass
+    elif stage == "earlier_days":
+        for day in days_to_prepare(session, DAY)[:-1]:
+            for _ in prepare(session, day):
+                pass
     else:
         steps, _ = steps_of(session, stage, DAY)
         for _ in steps:
@@ -67,7 +70,7 @@ def _terminated(number: int, frame: object) -> None:
 
 def run_day(root: str, data: str) -> None:
     """The whole day, or what is missing of it."""
-    for stage in ("ingest", "as_of_day", *STAGES[1:]):
+    for stage in ("ingest", "earlier_days", *STAGES[1:]):
         run_stage(root, data, stage)
 
 
@@ -121,7 +124,7 @@ class CalmDay:
         self.places: dict[str, list[str]] = {}
         root, listed = folder / "calm", folder / "places"
         forks.run("os:getpid")  # the server has imported everything when it answers: no stage is charged for that
-        for stage in ("ingest", "as_of_day", *STAGES[1:]):
+        for stage in ("ingest", "earlier_days", *STAGES[1:]):
             self.before[stage] = copy(root, folder / f"before-{stage}")
             started = time.monotonic()
             forks.run(

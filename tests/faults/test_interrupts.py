@@ -27,7 +27,7 @@ def start(root: Path) -> subprocess.Popen[str]:
 
 
 def test_interrupted_then_run_again(calm: CalmDay, memory_folder: Path) -> None:
-    root = copy(calm.before["as_of_day"], memory_folder / "store")
+    root = copy(calm.before["earlier_days"], memory_folder / "store")
     for moment in ("build_graph ", "training step"):
         run = start(root)
         assert run.stderr is not None

@@ -71,7 +71,8 @@ def test_planted_data_to_a_table_and_nothing_twice(tmp_path: Path) -> None:
         "ingest", "--root", root, "--items", str(source / "items.parquet"), "--saves", str(source / "saves.parquet"),
         "--board-id", "collection", "--timestamp", "ts", "--vector", "image=embedding",
     )  # fmt: skip
-    pinsage("run", "prepare", "--day", "2026-03-17", "--root", root, *SMALL)
+    for day in ("2026-03-15", "2026-03-17"):
+        pinsage("run", "prepare", "--day", day, "--root", root, *SMALL)
     pinsage("run", "validate", "--day", DAY, "--root", root, *SMALL)
     command = ["ablate", "--root", root, "--day", DAY, "--tables", "4", "--seeds", "1", *SMALL]
     results = json.loads(pinsage(*command, "--json").stdout)

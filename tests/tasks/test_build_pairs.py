@@ -1,4 +1,4 @@
-"""Pairs of saves that do not fit into memory together."""
+"""Pairs of saves that do not fit into memory together, and those for a graph that is older than they are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tasks.build_graph import build_graph
-from tasks.build_pairs import item_vocabulary, pairs_of
+from tasks.build_pairs import build_pairs, item_vocabulary, pairs_of
+from tasks.prepared import Prepared
 from tasks.session import Session
 from tests.tasks.delivered import deliver_saves
 from tests.tasks.test_build_graph import DAYS, catalog_of, random_days
@@ -26,3 +27,34 @@ def test_pairs_do_not_depend_on_the_rows_held_at_once(memory_folder: Path, kind:
     assert len(made[0][0]) > 1_000
     for few, all_at_once in zip(*made, strict=True):
         np.testing.assert_array_equal(few, all_at_once)
+
+
+def test_an_older_graph_takes_the_pairs_of_the_items_that_it_holds(memory_folder: Path) -> None:
+    session = Session.open(str(memory_folder), {"resources.workers": 1})
+    planted = random_days()
+    catalog, earlier = catalog_of(session, planted), catalog_of(session, planted, last=3)
+    graph, older = build_graph(session, catalog), build_graph(session, earlier)
+    as_of = Prepared(DAYS[-1], catalog, graph, features=graph, neighborhoods=graph)
+    every, some = (build_pairs(session, DAYS[-1], as_of, each) for each in (graph, older))
+    num_known = older.facts["num_items"]
+    for name in ("train", "tune"):
+        pairs = every.array(name)
+        held = (pairs < num_known).all(axis=1)  # an item keeps its row
+        assert 0 < held.sum() < len(pairs)
+        np.testing.assert_array_equal(pairs[held], some.array(name))
+    held = (every.array("train") < num_known).all(axis=1)
+    np.testing.assert_array_equal(every.array("train_ages")[held], some.array("train_ages"))
+    assert (every.facts["num_unknown"], every.facts["as_of_day"]) == (0, some.facts["as_of_day"])
+    assert some.facts["num_unknown"] == sum(
+        len(every.array(name)) - len(some.array(name)) for name in ("train", "tune")
+    )
+
+
+def test_pairs_of_new_items_alone_are_none_and_the_error_says_so(memory_folder: Path) -> None:
+    session = Session.open(str(memory_folder), {"resources.workers": 1})
+    items, saves = [[1], [2, 3], [4], [5], [6]], [[(1, 1)], [(1, 2), (1, 3)], [], [], []]
+    catalog, earlier = catalog_of(session, (items, saves)), catalog_of(session, (items, saves), last=1)
+    graph = build_graph(session, catalog)
+    as_of = Prepared(DAYS[-1], catalog, graph, features=graph, neighborhoods=graph)
+    with pytest.raises(ValueError, match=r"but for \d+ pairs of items that came after 2026-03-01; .*graph_lag_days"):
+        build_pairs(session, DAYS[-1], as_of, build_graph(session, earlier))

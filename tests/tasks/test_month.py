@@ -27,7 +27,7 @@ SETTINGS = {
     "training.epoch_steps": 3,
 }
 MAPPING = IngestMapping(board_id="collection", timestamp="ts", vectors={"image": "embedding"})
-BAD_WEEK = {"training.learning_rate": 1e-7}
+BAD_WEEK = {"training.learning_rate": 1e-7, "model.width": 2}
 GOOD_WEEK = {"training.epochs": 6, "training.epoch_steps": 40}
 
 

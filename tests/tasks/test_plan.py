@@ -15,10 +15,11 @@ from tasks.ingest import ingest
 from tasks.ingestion.mapping import IngestMapping
 from tasks.pipeline import run_all
 from tasks.plan import STAGES, plan
+from tasks.prepared import days_to_prepare
 from tasks.session import Session
 from tests.tasks.test_pipeline import DAY, SMALL, pinsage, planted
 
-AS_OF = "2026-03-17"
+AS_OF, GRAPH_DAY = "2026-03-17", "2026-03-15"
 SETTINGS = {name: json.loads(value) for name, value in (each.split("=") for each in SMALL if "=" in each)}
 MAPPING = IngestMapping(board_id="collection", timestamp="ts", vectors={"image": "embedding"})
 
@@ -52,6 +53,20 @@ def test_every_code_version_is_found_in_the_source() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("lag", "days"), [(0, [AS_OF, DAY]), (2, [GRAPH_DAY, AS_OF, DAY]), (365, ["2026-03-09", AS_OF, DAY])]
+)
+def test_the_graph_is_older_than_the_newest_pairs_by_at_most_half_of_the_days(
+    delivered: tuple[Path, Path], lag: int, days: list[str]
+) -> None:
+    session = Session.open(str(delivered[1]), {**SETTINGS, "pairs.graph_lag_days": lag})
+    assert days_to_prepare(session, DAY) == days
+    assert sorted({step.day for step in plan(session, DAY)}) == days
+    trained = next(step for step in plan(session, DAY) if step.stage == "train_model")
+    assert (trained.state == "up to date") == (lag == 2)
+
+
+@pytest.mark.slow
 def test_the_plan_is_what_runs(delivered: tuple[Path, Path], tmp_path: Path) -> None:
     source, root = delivered
     session = Session.open(str(root), SETTINGS)
@@ -64,7 +79,9 @@ def test_the_plan_is_what_runs(delivered: tuple[Path, Path], tmp_path: Path) -> 
     planned = {(step.stage, step.day): step for step in plan(session, DAY)}
     kept = {key for key, step in planned.items() if step.state == "up to date"}
     trained = ("build_pairs", "mine_hard_negatives", "train_model", "promote_model")
-    assert kept == {*((stage, AS_OF) for stage, day in planned if day == AS_OF), *((stage, DAY) for stage in trained)}
+    earlier = {(stage, day) for stage, day in planned if day != DAY}
+    assert {day for _, day in earlier} == {AS_OF, GRAPH_DAY}
+    assert kept == {*earlier, *((stage, DAY) for stage in trained)}
     assert planned["validate", DAY].why == ("raw/saves/2026-03-19: input raw/saves/2026-03-19 changed",)
     made = {(step.stage, step.day): step.made for step in run_all(session, DAY)}
     for key, step in planned.items():
@@ -72,7 +89,7 @@ def test_the_plan_is_what_runs(delivered: tuple[Path, Path], tmp_path: Path) -> 
             assert (made[key] == step.version) == (key in kept), key
     assert set(states(session).values()) == {"up to date"}
 
-    # A day that both prepared days hold.
+    # A day that all prepared days hold.
     correct(session, source, "2026-03-05", tmp_path)
     assert "up to date" not in states(session).values()
 
