@@ -56,6 +56,7 @@ def write(session: Session, dataset: str, inputs: list[Version], **arrays: Any) 
     with session.store.write(dataset, partition="2026-03-02", inputs=inputs, config={}, code_version=1) as out:
         for name, array in arrays.items():
             out.write_array(name, array)
+        out.facts.update(as_of_day="2026-03-02")
     return out.version
 
 
