@@ -10,11 +10,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.faults.s3_weather import Weather, s3_server
 
 # A shell that starts tests in the background has interrupts ignored, and so would every process that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The time of an example is that of the machine: first calls compile, and others work beside the tests.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
+
+SLOW_SECONDS = 900
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests, whose fixtures count too, get more time than the others."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 
 FAILPOINTS = (
     "put.before",
@@ -29,6 +30,7 @@ FAILPOINTS = (
 )
 
 _reached: dict[str, int] = {}
+_counting = threading.Lock()
 
 
 def failpoint(name: str) -> None:
@@ -37,9 +39,10 @@ def failpoint(name: str) -> None:
     if not wanted:
         return
     assert name in FAILPOINTS, name
-    _reached[name] = _reached.get(name, 0) + 1
+    with _counting:
+        time = _reached[name] = _reached.get(name, 0) + 1
     target, _, count = wanted.partition(":")
-    if target == name and _reached[name] == int(count or 1):
+    if target == name and time == int(count or 1):
         os.kill(os.getpid(), signal.SIGKILL)
 
 

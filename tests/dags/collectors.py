@@ -53,15 +53,17 @@ def statsd_listener() -> Iterator[tuple[int, list[str]]]:
     lines: list[str] = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)  # what comes while nobody listens waits
         server.settimeout(0.2)
         done = threading.Event()
 
         def listen() -> None:
-            while not done.is_set():
+            while True:
                 try:
                     lines.extend(server.recv(1 << 16).decode().splitlines())
                 except TimeoutError:
-                    continue
+                    if done.is_set():
+                        return
 
         thread = threading.Thread(target=listen)
         thread.start()

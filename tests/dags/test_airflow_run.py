@@ -109,9 +109,10 @@ def test_lineage_and_metrics_are_heard_by_those_who_listen(calm: tuple[Path, dic
             AIRFLOW__METRICS__STATSD_ON="True",
             AIRFLOW__METRICS__STATSD_HOST="127.0.0.1",
             AIRFLOW__METRICS__STATSD_PORT=str(port),
-            AIRFLOW__OPENLINEAGE__TRANSPORT=json.dumps({"type": "http", "url": collector.url}),
+            AIRFLOW__OPENLINEAGE__TRANSPORT=json.dumps({"type": "http", "url": collector.url, "timeout": 60}),
             AIRFLOW__OPENLINEAGE__NAMESPACE="shop",
             AIRFLOW__OPENLINEAGE__EXECUTE_IN_THREAD="True",
+            AIRFLOW__OPENLINEAGE__EXECUTION_TIMEOUT="120",
         )
     for task in ("pinsage_prepare.build_graph", "pinsage_train.train_model", "pinsage_publish.publish_index"):
         assert any(line.startswith(f"airflow.ti.finish.{task}.success:") for line in metrics), task

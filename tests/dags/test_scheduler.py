@@ -14,9 +14,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import psutil
@@ -32,18 +32,17 @@ from tests.dags.collectors import Collector
 from tests.dags.test_airflow_run import digests, ingest
 from tests.tasks.test_pipeline import SMALL, planted
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
 PROJECT = Path(__file__).parents[2]
-YESTERDAY = add_days(datetime.now(UTC).date().isoformat(), -1)
-MONDAY = add_days(YESTERDAY, -date.fromisoformat(YESTERDAY).weekday() - 7)
-SUNDAY = add_days(MONDAY, 6)
-# All that a backfill does before the week is trained; more of it than the week when it is run by itself.
-BACKFILLED = day_range(add_days(SUNDAY, 1 - int(os.environ.get("PINSAGE_BACKFILL_DAYS", "7"))), SUNDAY)
+NUM_BACKFILLED = int(os.environ.get("PINSAGE_BACKFILL_DAYS", "7"))
 PIECE_DAYS = 5
+STORY_MINUTES = 20
 SEED = os.environ.get("PINSAGE_SEED", "0")
 SETTINGS: dict[str, str] = dict(setting.split("=") for setting in SMALL if "=" in setting)
-LONGER = {"training.epochs": 40}
+# So long that it is still at work when it is killed after its first checkpoint.
+LONGER = {"training.epochs": 30, "training.patience": 40}
+EVEN_LONGER = {**LONGER, "training.epochs": 31}
 # Another model than the champion, which any gain lets pass; and a person is asked.
 ASKED = {
     "training.epochs": 1,
@@ -53,6 +52,28 @@ ASKED = {
     "approval": True,
 }
 DEADLINE_SECONDS = 60
+
+
+class Days(NamedTuple):
+    """The real yesterday, the last whole week before it, and what a backfill does before that week is trained."""
+
+    yesterday: str
+    monday: str
+    sunday: str
+    backfilled: list[str]
+
+
+@pytest.fixture(scope="module")
+def days() -> Days:
+    """Of the day on which the story begins, and on which it ends: at midnight cron starts one more run."""
+    now = datetime.now(UTC)
+    if (now + timedelta(minutes=STORY_MINUTES)).date() != now.date():
+        time.sleep(60 * STORY_MINUTES)
+    yesterday = add_days(datetime.now(UTC).date().isoformat(), -1)
+    monday = add_days(yesterday, -date.fromisoformat(yesterday).weekday() - 7)
+    sunday = add_days(monday, 6)
+    # More than the week when it is run by itself.
+    return Days(yesterday, monday, sunday, day_range(add_days(sunday, 1 - NUM_BACKFILLED), sunday))
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +89,11 @@ def texts(collector: Collector) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def source(days: Days, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
-    first_day = add_days(YESTERDAY, -12 - len(BACKFILLED))
-    return planted(
-        folder, strings=True, timed=True, vectors=16, first_day=first_day, num_days=len(day_range(first_day, YESTERDAY))
-    )
+    first_day = add_days(days.yesterday, -12 - len(days.backfilled))
+    num_days = len(day_range(first_day, days.yesterday))
+    return planted(folder, strings=True, timed=True, vectors=16, first_day=first_day, num_days=num_days)
 
 
 @pytest.fixture(scope="module")
@@ -97,10 +117,10 @@ def airflow(source: Path, collector: Collector, tmp_path_factory: pytest.TempPat
         folder / "home", str(folder / "store"), PROJECT / "dags", cron="0 0 * * *", environment=environment
     )
     with local:
-        local.wait_until_up()
+        local.wait_until_up(timeout_seconds=600)
         # A consumer must be on before its producer: events of partitions are not kept for a paused DAG.
         for dag in ("pinsage_publish", "pinsage_train", "pinsage_prepare"):
-            local.client.unpause(dag)
+            local.client.unpause(dag, timeout_seconds=600)
         yield local
 
 
@@ -119,7 +139,11 @@ def second_scheduler(airflow: LocalAirflow) -> Iterator[Callable[[], None]]:
     yield start
     for process in started:
         process.terminate()
-        process.wait(timeout=30)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:  # it waits for its tasks
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def kill_scheduler() -> None:
@@ -174,93 +198,102 @@ def test_by_hand_without_a_day_it_fails_at_once_and_says_so(airflow: LocalAirflo
     assert any("plan_days failed" in text and run in text for text in texts(collector))
 
 
-def test_the_cron_run_prepares_the_day_before_and_links_its_pages(airflow: LocalAirflow, store: Store) -> None:
-    client = airflow.client
+def test_the_cron_run_prepares_the_day_before_and_links_its_pages(
+    airflow: LocalAirflow, store: Store, days: Days
+) -> None:
+    client, yesterday = airflow.client, days.yesterday
     run = until(lambda: [run for run in client.runs("pinsage_prepare") if run["run_type"] == "scheduled"])[0]
-    assert run["partition_key"] == YESTERDAY
+    assert run["partition_key"] == yesterday
     names = [task["name"] for task in client.wait("pinsage_prepare", run["dag_run_id"])]
-    assert any(name.startswith("validate [") and name.endswith(f" to {YESTERDAY}]") for name in names), names
-    assert store.ref_names("prepared") == [YESTERDAY]
+    assert any(name.startswith("validate [") and name.endswith(f" to {yesterday}]") for name in names), names
+    assert store.ref_names("prepared") == [yesterday]
     # Nobody promoted a model yet: the publication that the day started has nothing to do.
     publication = until(lambda: client.runs("pinsage_publish"))[0]
-    assert publication["partition_key"] == YESTERDAY
+    assert publication["partition_key"] == yesterday
     assert {task["state"] for task in client.wait("pinsage_publish", publication["dag_run_id"])} == {"skipped"}
 
     path = f"/dags/pinsage_prepare/dagRuns/{run['dag_run_id']}/taskInstances/data_docs/links"
     page = client.call("GET", path)["extra_links"]["Data Docs"]
-    assert httpx.get(page).status_code == 401
-    token = httpx.post(f"{client.url}/auth/token", json={"username": "admin", "password": client.password}).json()
+    assert httpx.get(page, timeout=60).status_code == 401
+    user = {"username": "admin", "password": client.password}
+    token = httpx.post(f"{client.url}/auth/token", json=user, timeout=60).json()
     login = {"Authorization": f"Bearer {token['access_token']}"}
-    assert "Data Docs" in httpx.get(page, headers=login).text
-    assert YESTERDAY in httpx.get(f"{client.url}/pinsage/site/", headers=login).text
+    assert "Data Docs" in httpx.get(page, headers=login, timeout=60).text
+    assert yesterday in httpx.get(f"{client.url}/pinsage/site/", headers=login, timeout=60).text
     for outside in ("..%2fgraph", "..%2f..%2f..%2fetc/passwd", "reports"):
-        assert httpx.get(f"{client.url}/pinsage/site/{outside}", headers=login).status_code == 404
+        answer = httpx.get(f"{client.url}/pinsage/site/{outside}", headers=login, timeout=60)
+        assert answer.status_code == 404
 
 
 def test_a_shuffled_backfill_in_parallel_equals_days_one_by_one(
-    airflow: LocalAirflow, store: Store, alone: Session
+    airflow: LocalAirflow, store: Store, alone: Session, days: Days
 ) -> None:
     client, order = airflow.client, random.Random(SEED)
-    pieces = [BACKFILLED[start : start + PIECE_DAYS] for start in range(0, len(BACKFILLED), PIECE_DAYS)]
+    pieces = [days.backfilled[start : start + PIECE_DAYS] for start in range(0, len(days.backfilled), PIECE_DAYS)]
     for piece in order.sample(pieces, len(pieces)):
         backwards = order.random() < 0.5
         number = client.backfill("pinsage_prepare", piece[0], piece[-1], max_active_runs=4, backwards=backwards)
         until(lambda number=number: client.call("GET", f"/backfills/{number}")["completed_at"])
-    assert set(store.ref_names("prepared")) == {*BACKFILLED, YESTERDAY}
-    for day in BACKFILLED:
+    assert set(store.ref_names("prepared")) == {*days.backfilled, days.yesterday}
+    for day in days.backfilled:
         list(prepare(alone, day))
         assert versions_of(store.root, day) >= versions_of(alone.store.root, day)
 
 
-def test_a_whole_week_trains_and_its_champion_is_published(airflow: LocalAirflow, store: Store) -> None:
+def test_a_whole_week_trains_and_its_champion_is_published(airflow: LocalAirflow, store: Store, days: Days) -> None:
     client = airflow.client
     run = until(lambda: client.runs("pinsage_train"))[0]
-    assert run["partition_key"] == MONDAY
+    assert run["partition_key"] == days.monday
     client.wait("pinsage_train", run["dag_run_id"])
     champion = store.ref("champion").head()
     assert champion is not None
-    assert champion.uri.startswith(f"model/{SUNDAY}/")
+    assert champion.uri.startswith(f"model/{days.sunday}/")
 
-    publication = until(lambda: client.runs("pinsage_publish")[len([*day_range(MONDAY, SUNDAY), YESTERDAY]) :])[0]
-    assert publication["partition_key"] == YESTERDAY
+    before = len([*day_range(days.monday, days.sunday), days.yesterday])
+    publication = until(lambda: client.runs("pinsage_publish")[before:])[0]
+    assert publication["partition_key"] == days.yesterday
     names = [task["name"] for task in client.wait("pinsage_publish", publication["dag_run_id"])]
     assert {"layer_0 [rows 0 to 600]", "build_shard [shard 0]"} <= set(names), names
     published = store.referenced("published")
     assert published is not None
-    assert published.partition == YESTERDAY
+    assert published.partition == days.yesterday
 
 
 def test_a_backfill_in_order_from_the_command_line_leaves_the_newer_day_published(
-    airflow: LocalAirflow, store: Store, alone: Session
+    airflow: LocalAirflow, store: Store, alone: Session, days: Days
 ) -> None:
-    client, days = airflow.client, day_range(add_days(MONDAY, -2), add_days(MONDAY, -1))
+    client, earlier = airflow.client, [add_days(days.monday, -2), add_days(days.monday, -1)]
     head = store.ref("published").head()
-    arguments = ["--dag-id", "pinsage_prepare", "--from-date", days[0], "--to-date", days[-1], "--max-active-runs", "1"]
+    first_day, last_day = earlier
+    arguments = ["--dag-id", "pinsage_prepare", "--from-date", first_day, "--to-date", last_day]
+    arguments += ["--max-active-runs", "1"]
     command = [sys.executable, "-m", "airflow", "backfill", "create", *arguments]
     done = subprocess.run(command, env=airflow.environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
     def ended() -> list[dict[str, Any]]:
-        runs = [run for run in client.runs("pinsage_prepare") if run["partition_key"] in days]
-        return runs if len(runs) == len(days) and all(run["state"] == "success" for run in runs) else []
+        runs = [run for run in client.runs("pinsage_prepare") if run["partition_key"] in earlier]
+        return runs if len(runs) == len(earlier) and all(run["state"] == "success" for run in runs) else []
 
     first, second = sorted(until(ended), key=lambda run: run["partition_key"])
     assert first["end_date"] <= second["start_date"]
-    for day in days:
+    for day in earlier:
         list(prepare(alone, day))
         assert versions_of(store.root, day) >= versions_of(alone.store.root, day)
-    until(lambda: {run["partition_key"] for run in client.runs("pinsage_publish")} >= set(days))
+    until(lambda: {run["partition_key"] for run in client.runs("pinsage_publish")} >= set(earlier))
     for run in client.runs("pinsage_publish"):
         client.wait("pinsage_publish", run["dag_run_id"])
     assert store.ref("published").head() == head
 
 
-def test_a_killed_training_resumes_to_the_same_weights(airflow: LocalAirflow, store: Store, alone: Session) -> None:
-    client = airflow.client
-    before = set(store.fingerprints("checkpoints/model", SUNDAY))
-    run = client.trigger("pinsage_train", SUNDAY, LONGER)
+def test_a_killed_training_resumes_to_the_same_weights(
+    airflow: LocalAirflow, store: Store, alone: Session, days: Days
+) -> None:
+    client, sunday = airflow.client, days.sunday
+    before = set(store.fingerprints("checkpoints/model", sunday))
+    run = client.trigger("pinsage_train", sunday, LONGER)
     path = f"/dags/pinsage_train/dagRuns/{run}/taskInstances/train_model"
-    until(lambda: set(store.fingerprints("checkpoints/model", SUNDAY)) - before)
+    until(lambda: set(store.fingerprints("checkpoints/model", sunday)) - before)
     pid = client.call("GET", path)["pid"]
     training = psutil.Process(pid).children(recursive=True)
     # As Airflow does it: SIGTERM, and five seconds later SIGKILL to whatever is left.
@@ -271,36 +304,36 @@ def test_a_killed_training_resumes_to_the_same_weights(airflow: LocalAirflow, st
     client.wait("pinsage_train", run)
     assert client.call("GET", path)["try_number"] == 2
     longer = Session.open(alone.store.root, {**{k: json.loads(v) for k, v in SETTINGS.items()}, **LONGER})
-    for step in train(longer, SUNDAY):
+    for step in train(longer, sunday):
         if step.stage == "train_model":
             assert store.version(step.made).content_digest == longer.store.version(step.made).content_digest
             return
 
 
 def test_a_scheduler_that_is_killed_with_its_tasks_and_started_again_ends_the_run(
-    airflow: LocalAirflow, store: Store, alone: Session, second_scheduler: Callable[[], None]
+    airflow: LocalAirflow, store: Store, alone: Session, days: Days, second_scheduler: Callable[[], None]
 ) -> None:
-    client, settings = airflow.client, {"training.epochs": 41}
-    before = set(store.fingerprints("checkpoints/model", SUNDAY))
-    run = client.trigger("pinsage_train", SUNDAY, settings)
-    until(lambda: set(store.fingerprints("checkpoints/model", SUNDAY)) - before)
+    client, sunday = airflow.client, days.sunday
+    before = set(store.fingerprints("checkpoints/model", sunday))
+    run = client.trigger("pinsage_train", sunday, EVEN_LONGER)
+    until(lambda: set(store.fingerprints("checkpoints/model", sunday)) - before)
     kill_scheduler()
     second_scheduler()
     client.wait("pinsage_train", run)
     task = client.call("GET", f"/dags/pinsage_train/dagRuns/{run}/taskInstances/train_model")
     assert (task["state"], task["try_number"]) == ("success", 2)
     configured = {name: json.loads(value) for name, value in SETTINGS.items()}
-    longer = Session.open(alone.store.root, {**configured, **settings})
-    model = next(step.made for step in train(longer, SUNDAY) if step.stage == "train_model")
+    longer = Session.open(alone.store.root, {**configured, **EVEN_LONGER})
+    model = next(step.made for step in train(longer, sunday) if step.stage == "train_model")
     assert store.version(model).content_digest == longer.store.version(model).content_digest
 
 
-def test_a_person_rejects_a_challenger_and_approves_it_later(airflow: LocalAirflow, store: Store) -> None:
+def test_a_person_rejects_a_challenger_and_approves_it_later(airflow: LocalAirflow, store: Store, days: Days) -> None:
     client, champions = airflow.client, store.ref("champion")
     before = champions.head()
     assert before is not None
     for choice in ("Reject", "Approve"):
-        run = client.trigger("pinsage_train", SUNDAY, ASKED)
+        run = client.trigger("pinsage_train", days.sunday, ASKED)
         task = f"/dags/pinsage_train/dagRuns/{run}/taskInstances/approve_promotion"
         until(lambda task=task: client.call("GET", task)["state"] == "awaiting_input")
         asked = client.call("GET", f"{task}/-1/hitlDetails")
@@ -322,7 +355,8 @@ def test_a_person_rejects_a_challenger_and_approves_it_later(airflow: LocalAirfl
 
 
 def test_a_run_that_is_not_done_in_time_is_told_of(airflow: LocalAirflow, collector: Collector) -> None:
-    until(lambda: [text for text in texts(collector) if "pinsage_prepare is late" in text and "failed" in text])
+    failed, *_ = [run["dag_run_id"] for run in airflow.client.runs("pinsage_prepare") if run["state"] == "failed"]
+    until(lambda: [text for text in texts(collector) if "pinsage_prepare is late" in text and failed in text])
 
 
 def test_metrics_flow_to_a_collector(airflow: LocalAirflow, collector: Collector) -> None:

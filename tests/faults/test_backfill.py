@@ -39,7 +39,7 @@ SETTINGS = {**stages.SETTINGS, "publish.min_neighbor_overlap": 0, "index.map_poi
 MAPPING = IngestMapping(board_id="collection", timestamp="ts", vectors={"image": "embedding"})
 THIS = "tests.faults.test_backfill"
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
 
 def test_a_shuffled_backfill_equals_daily_runs(forks: ForkServer, memory_folder: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from tests.faults.fork_server import PROJECT
 from tests.faults.stages import DAY, SETTINGS, CalmDay, copy, state
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 
 def start(root: Path) -> subprocess.Popen[str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from concurrent.futures import ThreadPoolExecutor
+import threading
 from pathlib import Path
+from typing import Any
 
 import dask
 import pytest
-from distributed import LocalCluster
+from distributed import Client, LocalCluster, WorkerPlugin
 
 from tasks.dask_cluster import PATIENCE
 from tasks.sample_neighborhoods import sample_neighborhoods
@@ -19,6 +19,27 @@ from tests.tasks.test_sample_neighborhoods import planted_graph
 
 WALKS = {"walks.num_walks": 2_000}
 CHUNK_ROWS = (4_096, 8_192, 65_536)
+KILLS = 2
+
+
+class DiesAtWork(WorkerPlugin):
+    """SIGKILL to the first `KILLS` workers that begin with a chunk; each leaves a file in ``folder`` before."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def transition(self, key: Any, start: str, finish: str, **kwargs: Any) -> None:
+        if finish == "executing" and self._is_chosen():
+            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGKILL)).start()
+
+    def _is_chosen(self) -> bool:
+        for number in range(KILLS):
+            try:
+                (self._folder / str(number)).touch(exist_ok=False)
+            except FileExistsError:
+                continue
+            return True
+        return False
 
 
 @pytest.mark.slow
@@ -35,26 +56,14 @@ def test_neither_workers_nor_chunks_nor_kills_change_a_bit(tmp_path: Path, num_w
             dashboard_address="127.0.0.1:0",
             silence_logs=50,
         ) as cluster,
+        Client(cluster) as client,
     ):
         for chunk_rows in CHUNK_ROWS:
             settings = {"resources.dask_address": cluster.scheduler_address, "resources.chunk_rows": chunk_rows}
             session = Session.open(str(tmp_path / str(chunk_rows)), {**WALKS, **settings})
-            with ThreadPoolExecutor(1) as beside:
-                killed = beside.submit(kill_workers_at_work, cluster, 2)
-                made = sample_neighborhoods(session, planted_graph(session))
-                assert len(set(killed.result(timeout=60))) == 2
+            killed = tmp_path / f"killed-{chunk_rows}"
+            killed.mkdir()
+            client.register_plugin(DiesAtWork(killed), name=killed.name)
+            made = sample_neighborhoods(session, planted_graph(session))
+            assert len(list(killed.iterdir())) == KILLS
             assert made.content_digest == expected.content_digest
-
-
-def kill_workers_at_work(cluster: LocalCluster, number: int) -> list[int]:
-    """SIGKILL so many worker processes, each while it computes a chunk. Returns their process ids."""
-    killed: list[int] = []
-    deadline = time.monotonic() + 60
-    while len(killed) < number and time.monotonic() < deadline:
-        for worker in list(cluster.scheduler.workers.values()):
-            pid = cluster.workers[worker.name].pid
-            if pid is not None and worker.processing and pid not in killed and len(killed) < number:  # None: it died
-                os.kill(pid, signal.SIGKILL)
-                killed.append(pid)
-        time.sleep(0.01)
-    return killed

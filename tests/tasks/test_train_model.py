@@ -43,7 +43,7 @@ SETTINGS: dict[str, Any] = {
     "training.checkpoint_steps": 4,
     "resources.threads": 1,
 }
-LONG = {**SETTINGS, "training.epochs": 500, "training.epoch_steps": 400}
+LONG = {**SETTINGS, "training.epochs": 500, "training.epoch_steps": 400, "training.patience": 500}
 
 RUN = """
 import json, sys
@@ -256,7 +256,7 @@ def test_two_processes_follow_the_loss_curve_of_one(tmp_path: Path, calm: Versio
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300 + 90 * KILLS)
+@pytest.mark.timeout(900 + 90 * KILLS)
 def test_killed_again_and_again_it_ends_with_the_same_weights(tmp_path: Path) -> None:
     settings = {**SETTINGS, "training.epochs": 60, "training.patience": 60}
     calm = train_here(str(tmp_path / "calm"), settings)

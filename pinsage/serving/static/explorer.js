@@ -60,12 +60,15 @@ async function show() {
   }
   // Drawn apart from the page, so that an answer that comes late cannot replace a newer one.
   const drawn = document.createElement("div");
-  const focused = document.activeElement?.id;
+  const focused = document.activeElement;
   const place = () => {
     if (number !== shown || view.firstChild === drawn) return;
+    const now = document.activeElement;
     view.replaceChildren(drawn);
+    // Somebody has gone elsewhere since, and stays there.
+    if (now !== focused && now !== document.body && now.isConnected) return;
     // Keys go on where they were: at the slider or list that was changed, else at the beginning of what is new.
-    const again = focused && document.getElementById(focused);
+    const again = now.id && document.getElementById(now.id);
     (again || (number > 1 ? view : document.body)).focus({ preventScroll: true });
   };
   try {

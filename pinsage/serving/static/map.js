@@ -71,7 +71,6 @@ export async function showMap(view, state, link, onChosen, onFault) {
   const resized = new ResizeObserver(draw);
   resized.observe(canvas);
   draw();
-  canvas.dataset.ready = String(description.num_points);
   return () => resized.disconnect();
 }
 
@@ -135,6 +134,7 @@ function painter(canvas, points, camera, marked, onlyShown) {
     const named = points.places.filter(({ code }) => only === null || only === code);
     namePlaces(context, canvas, named, (x, y) => toScreen(canvas, camera, x, y), dark);
     if (marked) mark(context, canvas, camera, marked, dark);
+    canvas.dataset.ready = String(points.count);
   };
   return () => {
     if (asked) return;

@@ -18,6 +18,7 @@ from pinsage.serving.config import ServingConfig
 from pinsage.serving.service.app import create_app
 from pinsage.store import Store
 
+expect.set_options(timeout=30_000)
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -77,6 +78,9 @@ def test_a_search_by_keys_leads_to_neighbors_of_every_method_and_back(page: Page
     expect(page.get_by_role("combobox")).to_be_focused()
     page.keyboard.type("word7 thing")
     expect(page.get_by_role("option")).to_have_count(12)
+    page.keyboard.type(" 2")
+    # No other words are found so often: this is the last list, and no later one moves the choice to its beginning.
+    expect(page.get_by_role("option")).to_have_count(11)
     page.keyboard.press("ArrowDown")
     second = page.locator("[role=option][aria-selected=true] span").inner_text()
     page.keyboard.press("Enter")
@@ -90,10 +94,12 @@ def test_a_search_by_keys_leads_to_neighbors_of_every_method_and_back(page: Page
     slider = page.get_by_role("slider")
     slider.focus()
     for value in ("0.1", "0.2"):
-        page.keyboard.press("ArrowRight")
+        with page.expect_response(re.compile(f"comparison.*popularity={value}")):
+            page.keyboard.press("ArrowRight")
+        expect(page).to_have_url(re.compile(f"popularity={value}"))
+        expect(page.locator("body")).not_to_have_attribute("data-busy", "")
         expect(slider).to_have_value(value)
         expect(slider).to_be_focused()
-        expect(page).to_have_url(re.compile(f"popularity={value}"))
     page.keyboard.press("/")
     expect(page.get_by_role("combobox")).to_be_focused()
 
@@ -196,6 +202,24 @@ def test_a_slow_answer_is_announced_and_a_late_one_replaces_nothing(page: Page) 
     held[0].continue_()
     page.wait_for_load_state("networkidle")
     expect(page.get_by_role("heading", level=1)).to_contain_text("thing 9")
+
+
+def test_a_late_answer_leaves_the_keys_where_somebody_has_taken_them(page: Page) -> None:
+    page.goto("/#item=item-7")
+    slider, search = page.get_by_role("slider"), page.get_by_role("combobox")
+    slider.focus()
+    held: list[Route] = []
+    page.route("**/item-7/comparison*", lambda route: held.append(route))
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("body")).to_have_attribute("data-busy", "")
+    page.keyboard.press("/")
+    expect(search).to_be_focused()
+    while not held:
+        page.wait_for_timeout(20)
+    held[0].continue_()
+    expect(page.locator("body")).not_to_have_attribute("data-busy", "")
+    expect(slider).to_have_value("0.1")
+    expect(search).to_be_focused()
 
 
 def test_the_api_page_tries_a_route(page: Page) -> None:
