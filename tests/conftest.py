@@ -47,8 +47,8 @@ def s3(s3_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture(scope="session")
 def storm_environment() -> Iterator[dict[str, str]]:
-    with s3_server(Weather(share=0.2, seed=8, silence_seconds=1.0)) as environment:
-        yield {**environment, "AWS_TIMEOUT": "500ms"}
+    with s3_server(Weather(share=0.2, seed=8, silence_seconds=1.5)) as environment:
+        yield {**environment, "AWS_TIMEOUT": "1s"}
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.faults.s3_weather import FAULTS, Weather, faults_met, s3_server
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
-    monkeypatch.setenv("AWS_TIMEOUT", "300ms")
+    monkeypatch.setenv("AWS_TIMEOUT", "1s")
     monkeypatch.setenv("PINSAGE_CACHE", str(tmp_path))
     return monkeypatch
 
@@ -29,7 +29,7 @@ def bucket(environment: dict[str, str], client: pytest.MonkeyPatch, folder: Path
     "fault", [fault if fault == "lost" else pytest.param(fault, marks=pytest.mark.slow) for fault in FAULTS]
 )
 def test_every_operation_outlives_one_fault(fault: str, client: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with s3_server(Weather(share=0.4, seed=1, faults=(fault,), silence_seconds=0.5)) as environment:
+    with s3_server(Weather(share=0.4, seed=1, faults=(fault,), silence_seconds=1.5)) as environment:
         objects = bucket(environment, client, tmp_path)
         for number in range(4):
             data = f"{number}".encode() * 50
