@@ -151,7 +151,7 @@ def test_the_map_is_drawn_zoomed_by_keys_and_leads_to_an_item(page: Page) -> Non
 
 def test_two_versions_are_compared_side_by_side(page: Page) -> None:
     page.goto("/#item=item-7")
-    page.get_by_role("link", name="Versions").click()
+    page.get_by_role("link", name="Versions", exact=True).click()
     lists = page.locator(".ranked")
     expect(lists).to_have_count(2)
     expect(lists.nth(0).locator("a").first).to_contain_text("one word")
