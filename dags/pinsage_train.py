@@ -1,8 +1,9 @@
 """### PinSage: train, evaluate, promote
 
 Runs when the seven days of a week are prepared, for the week's Sunday; trigger it by hand for any day whose as-of day
-(`evaluation.holdout_days` earlier) and the day of whose graph (`pairs.graph_lag_days` before that) are prepared. The challenger becomes champion only if it is better on the same pairs,
-and, where a person is asked, if that person approves.
+(`evaluation.holdout_days` earlier) and the day of whose graph (`pairs.graph_lag_days` before that) are prepared. The
+challenger becomes champion only if it is better on the same pairs, and, where a person is asked, if that person
+approves.
 """
 
 from datetime import datetime

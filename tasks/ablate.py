@@ -34,6 +34,7 @@ METRICS = ("hit_rate@10", "hit_rate@50", "hit_rate@500", "mrr_scaled")
 PAPER: dict[str, dict[str, Any]] = {
     "features": {"graph_width": 0},
     "walks": {"num_walks": 3000},
+    "pairs": {"graph_lag_days": 0},
     "model": {"skip": False, "popularity": False},
     "training": {"loss": "max_margin", "shared_negatives": 500, "in_batch_negatives": False, "log_q": False},
 }

@@ -33,6 +33,7 @@ def training(sources: Sources) -> Section:
     known = [("num_pairs", "pairs trained on"), ("num_parameters", "parameters"), ("width", "numbers of an embedding")]
     numbers = [(f"{facts[name]:,}", text) for name, text in known if name in facts]
     note = (
-        f"The model of {sources.model.partition}, trained on what was known up to {facts.get('as_of_day', 'that day')}."
+        f"The model of {sources.model.partition}, trained on pairs up to {facts.get('as_of_day', 'that day')} and the "
+        f"graph of {facts.get('graph_day', 'that day')}."
     )
     return Section("Training", note, [Facts(numbers), *charts])
