@@ -20,7 +20,7 @@ from tests.faults.stages import copy
 from tests.tasks.test_pipeline import DAY, SMALL, pinsage, planted
 
 PROJECT = Path(__file__).parents[2]
-AS_OF = "2026-03-17"
+GRAPH_DAY, AS_OF = "2026-03-15", "2026-03-17"
 
 RUN = """
 import json, sys
@@ -28,7 +28,8 @@ from airflow.utils.db import initdb
 initdb()
 from airflow.dag_processing.dagbag import DagBag
 settings = dict(item.split("=") for item in json.loads(sys.argv[2]) if "=" in item)
-for name, day in (("prepare", sys.argv[3]), ("prepare", sys.argv[4]), ("train", sys.argv[4]), ("publish", sys.argv[4])):
+days = sys.argv[3:]
+for name, day in (*(("prepare", day) for day in days), ("train", days[-1]), ("publish", days[-1])):
     dag = DagBag(sys.argv[1]).dags["pinsage_" + name]
     conf = {key: json.loads(value) for key, value in settings.items() if key in dag.params}
     run = dag.test(run_conf={"day": day, **conf})
@@ -66,9 +67,9 @@ def ingest(root: str, source: Path) -> None:
 
 
 def run_dags(root: str, home: Path, **environment: str) -> None:
-    """Prepare both days, train and publish, by Airflow in a process of its own."""
+    """Prepare three days, train and publish, by Airflow in a process of its own."""
     # The holdout is a setting of two DAGs' stages; the environment sets it for all of them.
-    arguments = [str(PROJECT / "dags"), json.dumps(SMALL), AS_OF, DAY]
+    arguments = [str(PROJECT / "dags"), json.dumps(SMALL), GRAPH_DAY, AS_OF, DAY]
     home.mkdir()
     script = home / "run_dags.py"  # a file, because without one Airflow finds no listeners of tasks
     script.write_text(RUN)

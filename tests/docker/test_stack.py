@@ -17,13 +17,14 @@ from tests.docker.stack import PROJECT, Stack, deployment
 from tests.tasks.test_pipeline import COMMUNITIES, DAY, pinsage, planted
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(2400)]
-AS_OF = "2026-03-17"
+GRAPH_DAY, AS_OF = "2026-03-15", "2026-03-17"
 TRAINING = {
     "training.epochs": 3,
     "training.epoch_steps": 40,
     "training.batch_pairs": 256,
     "training.shared_negatives": 200,
     "evaluation.holdout_days": 3,
+    "pairs.graph_lag_days": 2,
 }
 INGEST = ("--board-id", "collection", "--timestamp", "ts", "--vector", "image=embedding")
 PREPARED = ("catalog", "graph", "features", "neighborhoods")
@@ -93,8 +94,8 @@ def test_a_day_goes_through(stack: Stack, source: Path, tmp_path: Path) -> None:
     stack.inside("worker", "pinsage", "ingest", "--root", root, *files, *INGEST)
 
     airflow = AirflowClient(stack.url, stack.secret("AIRFLOW_ADMIN_PASSWORD"), tmp_path)
-    airflow.run("pinsage_prepare", AS_OF)
-    airflow.run("pinsage_prepare", DAY)
+    for day in (GRAPH_DAY, AS_OF, DAY):
+        airflow.run("pinsage_prepare", day)
     airflow.run("pinsage_train", DAY, TRAINING)
     airflow.run("pinsage_publish", DAY, {"index.num_queries": 100})
 
@@ -126,7 +127,7 @@ def test_its_versions_are_those_of_this_machine(
     root = str(tmp_path / "store")
     files = ("--items", str(source / "items.parquet"), "--saves", str(source / "saves.parquet"))
     pinsage("ingest", "--root", root, *files, *INGEST)
-    for day in (AS_OF, DAY):
+    for day in (GRAPH_DAY, AS_OF, DAY):
         pinsage("run", "prepare", "--day", day, "--root", root)
     here = subprocess.run([sys.executable, "-c", DIGESTS, root, *PREPARED], capture_output=True, text=True, check=True)
     there = stack.inside("worker", "python", "-c", DIGESTS, stack.secret("PINSAGE_ROOT"), *PREPARED)
