@@ -22,6 +22,7 @@ from pinsage.store.objects import Objects
 from tasks.days import add_days, day_range
 from tasks.ingestion.deliveries import COMMIT_THREADS, TABLES, Deliveries
 from tasks.plan import STAGES, plan
+from tasks.prepared import as_of_day, graph_day
 from tasks.session import Session
 
 LAST_DAY = "2026-03-20"
@@ -109,7 +110,8 @@ def _prepare(session: Session, deliveries: Deliveries, day: str) -> None:
 
 
 def _train_and_publish(session: Session, deliveries: Deliveries, day: str) -> None:
-    store, as_of = session.store, add_days(day, -session.config.evaluation.holdout_days)
+    store, as_of = session.store, as_of_day(session, day)
+    trained_on = graph_day(session, as_of)
 
     def prepared(of: str, *datasets: str) -> list[Version]:
         return [store.versions(dataset, of)[0] for dataset in datasets]
@@ -120,11 +122,11 @@ def _train_and_publish(session: Session, deliveries: Deliveries, day: str) -> No
         for known in deliveries.days_for(table, day)
         if known > as_of
     ]
-    graph, embedded = prepared(as_of, "graph"), ("graph", "features", "neighborhoods")
-    pairs = _stage(session, "pairs", day, prepared(as_of, "catalog", "graph"))
-    holdout_pairs = _stage(session, "holdout_pairs", day, [*graph, *held_out])
+    graph, embedded = prepared(trained_on, "graph"), ("graph", "features", "neighborhoods")
+    pairs = _stage(session, "pairs", day, [*prepared(as_of, "catalog"), *graph])
+    holdout_pairs = _stage(session, "holdout_pairs", day, [*prepared(as_of, "graph"), *held_out])
     hard_negatives = _stage(session, "hard_negatives", day, [*graph, pairs])
-    model = _stage(session, "model", day, [*prepared(as_of, "features", "neighborhoods"), pairs, hard_negatives])
+    model = _stage(session, "model", day, [*prepared(trained_on, *embedded), pairs, hard_negatives])
     measured = _stage(session, "embeddings", as_of, [model, *prepared(as_of, *embedded)])
     evaluation = _stage(session, "evaluation", day, [model, measured, pairs, holdout_pairs])
     store.ref("champion").point_to(model.uri)
