@@ -98,8 +98,12 @@ class PinSageConv(MessagePassing):
 
     def combine(self, h: Tensor, pooled: Tensor) -> Tensor:
         """Outputs z (M, O) of the nodes' own representations h (M, I) and their pooled neighbors n (M, H)."""
-        return self.combine_joined(torch.cat([h, pooled], dim=-1))
+        return self._normalized(self.update_node(torch.cat([h, pooled], dim=-1)))
 
-    def combine_joined(self, joined: Tensor) -> Tensor:
-        """Outputs z (M, O) of [h ; n] (M, I + H)."""
-        return functional.normalize(functional.relu(self.update_node(joined), inplace=True), dim=-1)
+    def combine_apart(self, h: Tensor, pooled: Tensor) -> Tensor:
+        """`combine` for inference: the sums of both are added in place, and never copied side by side."""
+        own, below = torch.split(self.update_node.weight, [h.shape[-1], pooled.shape[-1]], dim=1)
+        return self._normalized(functional.linear(h, own, self.update_node.bias).addmm_(pooled, below.t()))
+
+    def _normalized(self, output: Tensor) -> Tensor:
+        return functional.normalize(functional.relu(output, inplace=True), dim=-1)

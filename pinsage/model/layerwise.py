@@ -99,7 +99,7 @@ class Layerwise:
         """
         workspace = workspace or self.workspace(0, len(h))
         first = self.model.layers[0]
-        self._in_blocks(lambda h: (first.project(h),), [(h,)], workspace.outputs)
+        self._in_blocks(lambda h: (first.project(h),), [h], workspace.outputs)
         return workspace.outputs[0]
 
     def convolve(
@@ -126,13 +126,13 @@ class Layerwise:
         """
         convolution, following = self.model.layers[layer - 1 : layer + 1]
 
-        def compute(joined: Tensor) -> Sequence[Tensor]:
-            output = convolution.combine_joined(joined)
+        def compute(h: Tensor, pooled: Tensor) -> Sequence[Tensor]:
+            output = convolution.combine_apart(h, pooled)
             return output, following.project(output)
 
         workspace = workspace or self.workspace(layer, len(h))
         self._pool(projected, neighbors, importances, workspace.pooled)
-        self._in_blocks(compute, [(h, workspace.pooled)], workspace.outputs)
+        self._in_blocks(compute, [h, workspace.pooled], workspace.outputs)
         output, projections = workspace.outputs
         return output, projections
 
@@ -162,12 +162,12 @@ class Layerwise:
         """
         convolution = self.model.layers[-1]
 
-        def compute(joined: Tensor, features: Tensor, log_degrees: Tensor) -> Sequence[Tensor]:
-            return (self.model.embeddings(convolution.combine_joined(joined), features, log_degrees),)
+        def compute(h: Tensor, pooled: Tensor, features: Tensor, log_degrees: Tensor) -> Sequence[Tensor]:
+            return (self.model.embeddings(convolution.combine_apart(h, pooled), features, log_degrees),)
 
         workspace = workspace or self.workspace(self.num_layers, len(h))
         self._pool(projected, neighbors, importances, workspace.pooled)
-        self._in_blocks(compute, [(h, workspace.pooled), (features,), (log_degrees,)], workspace.outputs)
+        self._in_blocks(compute, [h, workspace.pooled, features, log_degrees], workspace.outputs)
         return workspace.outputs[0]
 
     def embed_all(
@@ -200,25 +200,22 @@ class Layerwise:
     def _in_blocks(
         self,
         compute: Callable[..., Sequence[Tensor]],
-        inputs: Sequence[tuple[np.ndarray, ...]],
+        inputs: Sequence[np.ndarray],
         outputs: Sequence[np.ndarray],
     ) -> None:
-        """Write what ``compute`` makes of blocks of the inputs into outputs of float32, or uint16 for bfloat16.
-
-        An input of several arrays is one tensor with their columns side by side.
-        """
+        """Write what ``compute`` makes of blocks of the inputs into outputs of float32, or uint16 for bfloat16."""
 
         @torch.inference_mode()
         def compute_block(start: int) -> None:
             rows = slice(start, start + BLOCK_ROWS)
-            made = compute(*(_block([array[rows] for array in arrays]).to(self.device) for arrays in inputs))
+            made = compute(*(_block(array[rows]).to(self.device) for array in inputs))
             for output, tensor in zip(outputs, made, strict=True):
                 if output.dtype == np.uint16:
                     tensor = tensor.to(torch.bfloat16).view(torch.uint16)
                 output[rows] = tensor[: len(output[rows])].cpu().numpy()
 
         with one_torch_thread(), ThreadPoolExecutor(self.threads) as executor:
-            list(executor.map(compute_block, range(0, len(inputs[0][0]), BLOCK_ROWS)))
+            list(executor.map(compute_block, range(0, len(inputs[0]), BLOCK_ROWS)))
 
 
 @contextmanager
@@ -232,19 +229,14 @@ def one_torch_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _block(arrays: Sequence[np.ndarray]) -> Tensor:
-    """Rows of arrays side by side as a float32 tensor of BLOCK_ROWS rows, filled up with zeros."""
-    num_rows, row_shape = len(arrays[0]), arrays[0].shape[1:]
-    if len(arrays) > 1:
-        row_shape = (sum(array.shape[1] for array in arrays),)
-    filled = torch.empty((BLOCK_ROWS, *row_shape), dtype=torch.float32)
-    filled[num_rows:] = 0
-    first = 0
-    for array in arrays:
-        place = filled[:num_rows, first : first + array.shape[1]] if array.ndim > 1 else filled[:num_rows]
-        if array.dtype == np.uint16:
-            place.copy_(torch.from_numpy(np.array(array)).view(torch.bfloat16))
-        else:
-            place.numpy()[:] = array
-        first += array.shape[-1]
+def _block(rows: np.ndarray) -> Tensor:
+    """Rows as a float32 tensor of BLOCK_ROWS rows, filled up with zeros; a full block of memory is not copied."""
+    if len(rows) == BLOCK_ROWS and rows.dtype == np.float32 and rows.flags.writeable:
+        return torch.from_numpy(rows)
+    filled = torch.empty((BLOCK_ROWS, *rows.shape[1:]), dtype=torch.float32)
+    filled[len(rows) :] = 0
+    if rows.dtype == np.uint16:
+        filled[: len(rows)] = torch.from_numpy(np.array(rows)).view(torch.bfloat16)
+    else:
+        filled[: len(rows)].numpy()[:] = rows
     return filled

@@ -17,6 +17,8 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
+SORTED_ROWS = 4096  # at once: small enough for a cache
+
 
 def pool(
     parts: Iterable[np.ndarray],
@@ -44,11 +46,7 @@ def pool(
     Raises:
         IndexError: A neighbor is no row of the layer.
     """
-    rows = neighbors.astype(np.int32, copy=False).view(np.uint32)  # padding becomes the largest row
-    # Rows and weights are sorted together, as the two halves of one number.
-    pairs = rows.astype(np.uint64) << np.uint64(32) | np.ascontiguousarray(importances).view(np.uint32)
-    pairs.sort(axis=1)
-    rows, weights = (pairs >> np.uint64(32)).astype(np.uint32), pairs.astype(np.uint32).view(np.float32)
+    rows, weights = sorted_by_row(neighbors, importances)
     if pooling == "mean":
         weights = mean_weights(weights)
     add_part = _raise_to_part if pooling == "max" else _add_part
@@ -67,13 +65,28 @@ def pool(
             list(executor.map(add, *([array[cut] for cut in cuts] for array in (rows, weights, done, pooled))))
             first += len(part)
     assert pooled is not None, "a layer has at least one part"
-    unknown = (rows >= first) & (rows < 2**31)
-    if unknown.any():
-        row = int(rows[unknown][0])
+    largest = neighbors.max(initial=-1)
+    if largest >= first:
         raise IndexError(
-            f"pooling: neighbor {row} is no row of a layer of {first} rows; sample the neighborhoods again"
+            f"pooling: neighbor {largest} is no row of a layer of {first} rows; sample the neighborhoods again"
         )
     return pooled
+
+
+def sorted_by_row(neighbors: np.ndarray, importances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Neighbors in order of their rows, padding last.
+
+    Returns:
+        uint32 [M, T], padding as the largest number, and float32 [M, T].
+    """
+    rows, weights = np.empty(neighbors.shape, np.uint32), np.empty(neighbors.shape, np.float32)
+    for start in range(0, len(rows), SORTED_ROWS):
+        block = slice(start, start + SORTED_ROWS)
+        given = neighbors[block].astype(np.int32).view(np.uint32), importances[block].astype(np.float32).view(np.uint32)
+        pairs = given[0].astype(np.uint64) << np.uint64(32) | given[1]  # sorted together, as the halves of one number
+        pairs.sort(axis=1)
+        rows[block], weights[block] = pairs >> np.uint64(32), pairs.astype(np.uint32).view(np.float32)
+    return rows, weights
 
 
 def mean_weights(importances: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from tasks.fill_neighborhoods import FILLED
 from tasks.intermediate import EMBEDDING_LAYERS
 from tasks.session import Session
 
-CODE_VERSION = 3
+CODE_VERSION = 4
 EMBEDDINGS = "embeddings"
 
 
