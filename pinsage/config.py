@@ -8,7 +8,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import ValidationError, model_validator
 from pydantic.fields import FieldInfo
@@ -71,6 +71,16 @@ class PinSageConfig(BaseSettings):
                 if isinstance(value, bool) and known is not None and known.annotation is not bool:
                     raise ValueError(f"{section}.{field}: got {value}, expected no truth value")
         return sections
+
+    @model_validator(mode="after")
+    def _measure_what_decides(self) -> Self:
+        metric, ranks = self.promotion.metric, self.evaluation.hit_rate_at
+        if metric.startswith("hit_rate@") and metric not in (f"hit_rate@{rank}" for rank in ranks):
+            raise ValueError(
+                f"promotion.metric is {metric}, but evaluation.hit_rate_at measures {list(ranks)}: add its rank there, "
+                "or choose another metric"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -96,11 +96,11 @@ def ablate(session: Session, day: str, *, tables: tuple[int, ...], num_seeds: in
     """
     rows = [row for table in tables for row in rows_of(table)]
     as_of = open_prepared(session, as_of_day(session, day))
+    ground = [open_prepared(session, graph_day(with_settings(session, row, 0), as_of.day)) for row in rows]
     found: list[tuple[Row, int, Version, Version]] = []
-    for row in rows:
+    for row, trained_on in zip(rows, ground, strict=True):
         for offset in range(num_seeds):
             varied = with_settings(session, row, offset)
-            trained_on = open_prepared(session, graph_day(varied, as_of.day))
             model, evaluation = _measured(varied, day, as_of, trained_on)
             found.append((row, varied.config.training.seed, model, evaluation))
             yield f"table {row.table}, {row.name}, seed {varied.config.training.seed}", evaluation

@@ -21,7 +21,8 @@ from tasks.ingestion.deliveries import Deliveries
 from tasks.prepared import Prepared
 from tasks.session import Session
 
-CODE_VERSION = 3
+CODE_VERSION = 4
+UNTIMED_TUNE_SHARE = 0.25  # of the pairs of boards that are not in the graph; the others are trained
 MICROSECONDS_PER_DAY = 86_400_000_000
 
 log = structlog.get_logger()
@@ -29,6 +30,8 @@ log = structlog.get_logger()
 
 def build_pairs(session: Session, day: str, as_of: Prepared, graph: Version) -> Version:
     """Pairs of the days in (A - window, A], where A is the as-of day; untimed: of the splits train and tune.
+
+    A share of them is kept to watch the training. Untimed: of the split tune alone.
 
     Args:
         session: Store and configuration (``pairs``).
@@ -54,33 +57,50 @@ def build_pairs(session: Session, day: str, as_of: Prepared, graph: Version) -> 
             [store.version(uri) for uri in listed[name] if uri.split("/")[-2] >= first]
             for name in ("saves", "engagements")
         )
+        num_unknown = 0
         if timed:
             pairs, _, times = pairs_of(session, saves, engagements, None, vocabulary, chains=config.chains)
             known = (pairs >= 0).all(axis=1)
             num_unknown = int((~known).sum())
-            pairs, times = pairs[known], times[known]
-            hashes = hash_ids(vocabulary.ids)
-            tuned = is_tune_pair(hashes[pairs[:, 0]], hashes[pairs[:, 1]], share=config.tune_share, seed=config.seed)
-            train, tune = pairs[~tuned], pairs[tuned]
+            train, tune, kept = _tuned_apart(pairs[known], vocabulary, config.tune_share, config.seed)
             end = np.datetime64(add_days(as_of.day, 1), "us").astype(np.int64)
-            ages = ((end - times[~tuned]) / MICROSECONDS_PER_DAY).astype(np.float32)
+            ages = ((end - times[known][kept]) / MICROSECONDS_PER_DAY).astype(np.float32)
         else:
-            train, _, _ = pairs_of(session, saves, engagements, "train", vocabulary, chains=config.chains)
-            tune, _, _ = pairs_of(session, saves, engagements, "tune", vocabulary, chains=1)
-            ages, num_unknown = np.zeros(len(train), np.float32), 0
-        if not len(train):
-            apart = f", but for {num_unknown} pairs of items that came after {graph.partition}" if num_unknown else ""
-            raise ValueError(
-                f"pairs {day}: no board has two items within the {config.window_days} days up to {as_of.day}{apart}; "
-                "widen pairs.window_days, lower pairs.graph_lag_days, or ingest saves in which boards hold several "
-                "items"
+            # Boards of the split tune are not in the graph, as tomorrow's will not be: most of their pairs are trained.
+            seen, unseen = (
+                pairs_of(session, saves, engagements, split, vocabulary, chains=config.chains)[0]
+                for split in ("train", "tune")
             )
+            trained, tune, _ = _tuned_apart(unseen, vocabulary, UNTIMED_TUNE_SHARE, config.seed)
+            train = np.concatenate([seen, trained])
+            ages = np.zeros(len(train), np.float32)
+        if not len(train):
+            raise ValueError(_no_pairs(day, as_of.day, graph, config.window_days if timed else None, num_unknown))
         out.write_array("train", train)
         out.write_array("train_ages", ages)
         out.write_array("tune", tune)
         out.facts.update(num_train=len(train), num_tune=len(tune), num_unknown=num_unknown, as_of_day=as_of.day)
     log.info("build_pairs", version=out.version.uri, **out.version.facts)
     return out.version
+
+
+def _tuned_apart(
+    pairs: np.ndarray, vocabulary: Vocabulary, share: float, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs to train, pairs to tune and bool [n], which of them are trained."""
+    hashes = hash_ids(vocabulary.ids)
+    tuned = is_tune_pair(hashes[pairs[:, 0]], hashes[pairs[:, 1]], share=share, seed=seed)
+    return pairs[~tuned], pairs[tuned], ~tuned
+
+
+def _no_pairs(day: str, as_of: str, graph: Version, window_days: int | None, num_unknown: int) -> str:
+    if window_days is None:
+        return f"pairs {day}: no board has two items; ingest saves in which boards hold several items"
+    apart = f", but for {num_unknown} pairs of items that came after {graph.partition}" if num_unknown else ""
+    return (
+        f"pairs {day}: no board has two items within the {window_days} days up to {as_of}{apart}; widen "
+        "pairs.window_days, lower pairs.graph_lag_days, or ingest saves in which boards hold several items"
+    )
 
 
 def build_holdout_pairs(session: Session, day: str, as_of: Prepared) -> Version:

@@ -7,12 +7,13 @@ from typing import Any
 from rich.table import Table
 
 from pinsage.store import Version
+from pinsage.store.digests import plain
 from tasks.days import check_day
 from tasks.session import Session
 
 
 def metrics_of_day(session: Session, day: str) -> dict[str, Any]:
-    """The metrics of the champion when it was trained for ``day``, else of the newest evaluation of that day.
+    """The metrics of a model of ``day``: of the champion, as it was promoted, before others; of the settings given.
 
     Raises:
         LookupError: Nothing was evaluated for the day; the message lists the days that were.
@@ -22,11 +23,19 @@ def metrics_of_day(session: Session, day: str) -> dict[str, Any]:
         known = session.store.partitions("evaluation")
         raise LookupError(f"day {day} has no evaluation; evaluated days: {', '.join(known) or 'none'}")
     head = session.store.ref("champion").head()
+    settings = plain(session.config.evaluation.measurable)
 
-    def is_of_champion(version: Version) -> bool:
-        return head is not None and any(used.uri == head.uri for used in version.inputs)
+    def preference(version: Version) -> tuple[bool, bool, bool, bool, str]:
+        model = session.store.input_of(version, "model")
+        return (
+            model.partition == day,  # an old champion is measured again beside every challenger
+            head is not None and model.uri == head.uri,
+            head is not None and head.details.get("evaluation") == version.uri,
+            version.manifest.config == settings,
+            version.fingerprint,
+        )
 
-    chosen = max(versions, key=lambda version: (is_of_champion(version), version.fingerprint))
+    chosen = max(versions, key=preference)
     metrics: dict[str, Any] = chosen.json("metrics")
     return {"version": chosen.uri, **metrics}
 

@@ -24,7 +24,7 @@ from schemas.columns import CATEGORICAL, NUMERIC, SPLITS, TIME, VECTOR, id_type
 from tasks.days import check_day
 from tasks.ingestion import columns as columns
 from tasks.ingestion.columns import IngestError, require_columns
-from tasks.ingestion.deliveries import COMMIT_THREADS
+from tasks.ingestion.deliveries import COMMIT_THREADS, TABLES
 from tasks.ingestion.files import DaySpill, file_schema, ids_are_integers, read_batches
 from tasks.ingestion.mapping import IngestMapping
 from tasks.session import Session
@@ -156,7 +156,7 @@ def _id_kinds(session: Session, sources: list[_Source], mapping: IngestMapping) 
         chosen = "int64" if all(integers) and mapping.id_type != "string" else "string"
         if mapping.id_type == "int64" and chosen == "string" and kind == "item_id":
             raise IngestError("--id-type int64: some item ids are no integers; use --id-type string or auto")
-        earlier = _stored_kind(session, "items" if kind == "item_id" else "saves", kind)
+        earlier = _stored_kind(session, kind)
         if earlier == "int64" and chosen == "string":
             raise IngestError(
                 f"{kind}: these files hold text, but the store {session.store.root} holds integers; "
@@ -167,9 +167,11 @@ def _id_kinds(session: Session, sources: list[_Source], mapping: IngestMapping) 
     return kinds
 
 
-def _stored_kind(session: Session, table: str, kind: str) -> str | None:
-    version = _newest(session, table)
-    return None if version is None else str(version.facts["id_type" if kind == "item_id" else "board_id_type"])
+def _stored_kind(session: Session, kind: str) -> str | None:
+    """What the first delivery of any table made of these ids, or None."""
+    fact, tables = ("id_type", TABLES) if kind == "item_id" else ("board_id_type", ("saves",))
+    versions = (_newest(session, table) for table in tables)
+    return next((str(version.facts[fact]) for version in versions if version is not None), None)
 
 
 def _newest(session: Session, table: str) -> Version | None:
@@ -320,8 +322,11 @@ def _split(ids: pa.ChunkedArray, mapping: IngestMapping) -> pa.Array:
 def _commit(session: Session, table: str, spill: DaySpill, timed: bool, kinds: dict[str, pa.DataType]) -> TableSummary:
     days = sorted(spill.num_rows)
     if timed and table != "items" and days[-1] - days[0] <= MAX_GAP_DAYS:
-        # Days without rows inside a delivery are delivered and empty, which is not the same as missing.
-        days = list(range(days[0], days[-1] + 1))
+        # Days without rows inside a delivery are delivered and empty, which is not the same as missing; those that were
+        # delivered before keep their rows.
+        before = set(session.store.ref_names(f"raw/{table}"))
+        between = range(days[0], days[-1] + 1)
+        days = [day for day in between if day in spill.num_rows or columns.day_name(day) not in before]
     facts = {"timed": timed, "id_type": str(kinds["item_id"]), "board_id_type": str(kinds["board_id"])}
     with ThreadPoolExecutor(COMMIT_THREADS) as pool:
         changed = sum(pool.map(lambda number: _commit_day(session, table, spill, number, facts), days))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from itertools import islice
 
 from pinsage.store import Version
 from tasks.days import add_days, check_day
@@ -91,16 +91,18 @@ def as_of_day(session: Session, day: str) -> str:
 def graph_day(session: Session, as_of: str) -> str:
     """The day whose graph, features and neighborhoods a model trains on that knows the pairs up to ``as_of``.
 
-    Timed data: ``pairs.graph_lag_days`` earlier, at most half of the days that there are. A graph that knows the pairs
-    it is trained on already shows two items of each on one board; of tomorrow's pairs none will. Untimed data: the day
-    itself.
+    Timed data: ``pairs.graph_lag_days`` earlier, or as much as leaves the graph half of the days with saves that the
+    as-of day has. A graph that knows the pairs it is trained on already shows two items of each on one board; of
+    tomorrow's pairs none will. Untimed data: the day itself.
     """
     deliveries = Deliveries(session)
     if not _timed(deliveries, as_of):
         return as_of
-    first = max(deliveries.days("saves")[0], deliveries.days("items")[0])
-    known_days = (date.fromisoformat(as_of) - date.fromisoformat(first)).days
-    return add_days(as_of, -min(session.config.pairs.graph_lag_days, known_days // 2))
+    lag, first = session.config.pairs.graph_lag_days, deliveries.days("items")[0]
+    known = (day for day in reversed(deliveries.days_for("saves", as_of)) if day >= first)
+    filled = (day for day in known if deliveries.raw("saves", day).facts["num_rows"])
+    days = sorted(islice(filled, 2 * lag + 2))  # more of them change nothing
+    return max(add_days(as_of, -lag), days[len(days) // 2]) if days else as_of
 
 
 def days_to_prepare(session: Session, day: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Settings of the evaluation (Ying et al. 2018, section 4.2)."""
 
 from importlib.util import find_spec
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field
 
@@ -20,7 +20,7 @@ class EvaluationConfig(BaseModel, frozen=True, extra="forbid"):
         le=365,
         description="Days after the as-of day whose pairs the model is evaluated on; it has seen nothing of them.",
     )
-    hit_rate_at: tuple[int, ...] = Field(
+    hit_rate_at: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         default=(10, 50, 500), min_length=1, description="Ranks K of hit-rate@K, in items of the whole catalogue."
     )
     reciprocal_scale: int = Field(

@@ -126,6 +126,6 @@ class NewItemEmbedder:
 def _column(name: str, value: Any, kind: pa.DataType) -> pa.Array:
     try:
         return pa.array([value], kind)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError):
         wanted = "text" if kind == pa.string() else "a number"
         raise RefusedRequestError(f"new item: {name}: got {value!r}, expected {wanted}") from None

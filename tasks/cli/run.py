@@ -27,8 +27,9 @@ def run(
 ) -> None:
     """Run a whole day, or all stages of prepare, train or publish up to one by its name.
 
-    Finished work is found and not done again. train needs its as-of day prepared, evaluation.holdout_days before the
-    day; all prepares both.
+    Finished work is found and not done again. train needs two earlier days prepared: the as-of day,
+    evaluation.holdout_days before the day, and the day of the graph that is trained on, pairs.graph_lag_days before
+    that; all prepares every one.
     """
     from tasks.pipeline import steps_of
 

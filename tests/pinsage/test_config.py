@@ -35,6 +35,8 @@ def test_caller_wins_over_environment_over_file(tmp_path: Path, monkeypatch: pyt
         ({"resource.workers": 1}, "known here: .*resources"),
         ({"resources.chunk_rows": 5000}, "resources.chunk_rows: got 5000"),
         ({"resources.device": "tpu"}, "resources.device: got 'tpu'"),
+        ({"evaluation.hit_rate_at": [0, 500]}, "evaluation.hit_rate_at.*greater than or equal to 1"),
+        ({"evaluation.hit_rate_at": [10]}, r"promotion.metric is hit_rate@500, but .* measures \[10\]: add its rank"),
     ],
 )
 def test_bad_settings_are_named(overrides: dict[str, object], message: str) -> None:

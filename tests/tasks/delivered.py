@@ -53,7 +53,9 @@ def deliver_saves(
     )
 
 
-def catalog(session: Session, day: str, items: Mapping[str, Version], saves: Mapping[str, Version]) -> Version:
+def catalog(
+    session: Session, day: str, items: Mapping[str, Version], saves: Mapping[str, Version], *, timed: bool = True
+) -> Version:
     """The catalog of a day: partitions by day, those up to it and within the lookback."""
     listed = {
         "items": [version for known, version in sorted(items.items()) if known <= day],
@@ -69,7 +71,7 @@ def catalog(session: Session, day: str, items: Mapping[str, Version], saves: Map
             uris = {table: [version.uri for version in found] for table, found in listed.items()}
             out.write_json("partitions", {**uris, "engagements": []})
             kind = listed["items"][0].table("items").schema.field("item_id").type
-            out.facts.update(timed=True, id_type=str(kind))
+            out.facts.update(timed=timed, id_type=str(kind))
             if any(version.facts.get("weighted") for version in listed["saves"]):
                 out.facts.update(weighted=True)
     return out.version

@@ -11,7 +11,7 @@ from tasks.build_graph import build_graph
 from tasks.build_pairs import build_pairs, item_vocabulary, pairs_of
 from tasks.prepared import Prepared
 from tasks.session import Session
-from tests.tasks.delivered import deliver_saves
+from tests.tasks.delivered import catalog, deliver_items, deliver_saves
 from tests.tasks.test_build_graph import DAYS, catalog_of, random_days
 
 
@@ -48,6 +48,24 @@ def test_an_older_graph_takes_the_pairs_of_the_items_that_it_holds(memory_folder
     assert some.facts["num_unknown"] == sum(
         len(every.array(name)) - len(some.array(name)) for name in ("train", "tune")
     )
+
+
+def test_untimed_pairs_of_boards_outside_the_graph_are_trained_and_a_quarter_of_them_tunes(memory_folder: Path) -> None:
+    session = Session.open(str(memory_folder), {"resources.workers": 1})
+    splits = ["train", "tune", "test"]
+    saves = [(board, item) for board in range(30) for item in range(10 * (board % 3), 10 * (board % 3) + 10)]
+    delivered = deliver_saves(session, DAYS[0], saves, splits=[splits[board % 3] for board, _ in saves])
+    items = deliver_items(session, DAYS[0], range(30))
+    listed = catalog(session, DAYS[0], {DAYS[0]: items}, {DAYS[0]: delivered}, timed=False)
+    graph = build_graph(session, listed)
+    made = build_pairs(session, DAYS[0], Prepared(DAYS[0], listed, graph, graph, graph), graph)
+    train, tune = np.asarray(made.array("train")), np.asarray(made.array("tune"))
+    assert set(train.ravel() // 10) == {0, 1}
+    assert set(tune.ravel() // 10) == {1}
+    num_apart = (train // 10 == 1).all(axis=1).sum() + len(tune)
+    assert 0.15 < len(tune) / num_apart < 0.35
+    held = {frozenset(pair) for pair in tune.tolist()}
+    assert not held & {frozenset(pair) for pair in train.tolist()}
 
 
 def test_pairs_of_new_items_alone_are_none_and_the_error_says_so(memory_folder: Path) -> None:

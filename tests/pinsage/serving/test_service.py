@@ -94,6 +94,7 @@ def test_every_way_to_ask_names_the_version(served: tuple[httpx.Client, Path, tu
         ("POST", "/similar", '{"items": [1.5]}', 422, "items"),
         ("POST", "/similar", f'{{"items": [{",".join("1" * 21)}]}}', 422, "names 21 items, expected at most 20"),
         ("POST", "/similar", '{"new_item": {}}', 422, "it understands vector look"),
+        ("POST", "/similar", r'{"new_item": {"title": "\ud800"}}', 422, "expected text"),
         ("POST", "/similar", '{"new_item": {"numbers": {"price": 1}}}', 422, "'price' is unknown"),
         ("POST", "/similar", f'{{"new_item": {{"text": "{"x" * 5000}"}}}}', 413, "more than 4096 bytes"),
         ("POST", "/similar", "not json", 422, "body"),
