@@ -20,8 +20,8 @@ class PairConfig(BaseModel, frozen=True, extra="forbid"):
         ge=0,
         le=3650,
         description="The graph that is trained on is of so many days before the as-of day, so that it knows as little "
-        "of the newest pairs as it will of tomorrow's; at most half of the days that there are; 0 = of the as-of day. "
-        "Untimed data has one graph.",
+        "of the newest pairs as it will of tomorrow's; less where it had fewer than half of the days with saves; "
+        "0 = of the as-of day. Untimed data has one graph, and boards outside it.",
     )
     chains: int = Field(
         default=4,

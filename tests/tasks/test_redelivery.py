@@ -1,4 +1,4 @@
-"""What a later delivery may change: the days that it holds, and nothing else; and the days that a model then trains on."""
+"""What a later delivery may change: the days that it holds, nothing else. And the day whose graph is trained on."""
 
 from __future__ import annotations
 
