@@ -77,7 +77,8 @@ def plan(session: Session, day: str) -> list[Planned]:
         ValueError: No saves were delivered up to the day.
     """
     planner = _Planner(session)
-    steps = [step for each in days_to_prepare(session, check_day(day)) for step in planner.prepare(each)]
+    days = days_to_prepare(session, check_day(day), planner.deliveries)
+    steps = [step for each in days for step in planner.prepare(each)]
     return [*steps, *planner.train(day), *planner.publish(day)]
 
 
@@ -87,13 +88,13 @@ class _Planner:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._store = session.store
-        self._deliveries = Deliveries(session)
+        self.deliveries = Deliveries(session)
         self._present: dict[tuple[str, str], Version | None] = {}
         self._model: Version | None = None
 
     def prepare(self, day: str) -> Iterator[Planned]:
-        partitions = [(table, known) for table in TABLES for known in self._deliveries.days_for(table, day)]
-        validated = [self._deliveries.validated(*each) for each in partitions]
+        partitions = [(table, known) for table in TABLES for known in self.deliveries.days_for(table, day)]
+        validated = [self.deliveries.validated(*each) for each in partitions]
         news = [self._news(*each) for each, found in zip(partitions, validated, strict=True) if found is None]
         yield Planned("validate", day, "runs" if news else "up to date", tuple(news), None)
         yield self._stage("build_catalog", "catalog", day, validated)
@@ -104,7 +105,7 @@ class _Planner:
 
     def train(self, day: str) -> Iterator[Planned]:
         as_of = as_of_day(self._session, day)
-        trained_on = graph_day(self._session, as_of)
+        trained_on = graph_day(self._session, as_of, self.deliveries)
         catalog, graph = self._present["catalog", as_of], self._present["graph", trained_on]
         yield self._stage("build_pairs", "pairs", day, [catalog, graph])
         pairs = self._present["pairs", day]
@@ -170,10 +171,10 @@ class _Planner:
         days = [
             (table, known)
             for table in ("saves", "engagements")
-            for known in self._deliveries.days_for(table, day)
+            for known in self.deliveries.days_for(table, day)
             if known > as_of
         ]
-        return [self._present["graph", as_of], *(self._deliveries.validated(*each) for each in days)]
+        return [self._present["graph", as_of], *(self.deliveries.validated(*each) for each in days)]
 
     def _moves(self, planned: Planned, name: str) -> Planned:
         """The step after ``planned`` that points the reference ``name`` to what it made."""
@@ -188,7 +189,7 @@ class _Planner:
         """Why a raw partition is to be validated."""
         versions, made_from = (
             self._store.versions(f"validated/{table}", day),
-            self._deliveries.validation_of(table, day),
+            self.deliveries.validation_of(table, day),
         )
         if not versions:
             return f"raw/{table}/{day} is new"

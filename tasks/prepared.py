@@ -88,14 +88,14 @@ def as_of_day(session: Session, day: str) -> str:
     return as_of
 
 
-def graph_day(session: Session, as_of: str) -> str:
+def graph_day(session: Session, as_of: str, deliveries: Deliveries | None = None) -> str:
     """The day whose graph, features and neighborhoods a model trains on that knows the pairs up to ``as_of``.
 
     Timed data: ``pairs.graph_lag_days`` earlier, or as much as leaves the graph half of the days with saves that the
     as-of day has. A graph that knows the pairs it is trained on already shows two items of each on one board; of
-    tomorrow's pairs none will. Untimed data: the day itself.
+    tomorrow's pairs none will. Untimed data: the day itself. Days are read from ``deliveries`` where these are given.
     """
-    deliveries = Deliveries(session)
+    deliveries = deliveries or Deliveries(session)
     if not _timed(deliveries, as_of):
         return as_of
     lag, first = session.config.pairs.graph_lag_days, deliveries.days("items")[0]
@@ -105,10 +105,10 @@ def graph_day(session: Session, as_of: str) -> str:
     return max(add_days(as_of, -lag), days[len(days) // 2]) if days else as_of
 
 
-def days_to_prepare(session: Session, day: str) -> list[str]:
+def days_to_prepare(session: Session, day: str, deliveries: Deliveries | None = None) -> list[str]:
     """The days that a model for ``day`` trains on, is measured as of and is for, in order, each once."""
     as_of = as_of_day(session, day)
-    return sorted({graph_day(session, as_of), as_of, day})
+    return sorted({graph_day(session, as_of, deliveries), as_of, day})
 
 
 def days_to_validate(session: Session, day: str) -> list[list[str]]:
