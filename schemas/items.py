@@ -33,7 +33,7 @@ def rules(limits: Mapping[str, float]) -> list[Rule]:
     return [
         SCHEMA_RULE,
         *(rule for rule in volume_rules(limits) if rule.measure == "num_rows"),
-        Rule("num_width_changes", "vector columns whose width differs from earlier days", high=0),
+        Rule("num_width_changes", "vector columns of another width than before, or on the first day without", high=0),
         Rule("num_missing_features", "feature columns of the first delivery that this one lacks", high=0),
         *share_rules(REASONS, limits),
     ]

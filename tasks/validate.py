@@ -167,6 +167,13 @@ def _features_against_first(
         for name, width in widths.items()
         if stated.get(name, width) != width
     ]
+    if day == first:
+        changed += [
+            f"column {VECTOR}{name} holds no vector, expected some: the first delivery sets the width; "
+            "leave the column out, or deliver items that have vectors first"
+            for name in widths
+            if not common_width(rows.column(VECTOR + name))
+        ]
     missing = [f"column {name} is missing, expected as on {first}" for name in names if name not in rows.column_names]
     return widths, {"num_width_changes": changed, "num_missing_features": missing}
 
@@ -312,5 +319,6 @@ def _failure(table: str, each: _Checked, rules: list[Rule], config: Any) -> str:
         )
         lines.extend(f"    {note}" for note in each.notes.get(rule.measure, []))
         lines.extend(f"    {_shortened(row)}" for row in shown.slice(0, config.num_samples).to_pylist())
-    lines.append("  correct the delivery and ingest the day again, or change the limit, for instance by --set")
+    changed = ", or change the limit, for instance by --set" if any(rule.settings for rule in rules) else ""
+    lines.append(f"  correct the delivery and ingest the day again{changed}")
     return "\n".join(lines)

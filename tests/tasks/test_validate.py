@@ -161,6 +161,14 @@ def test_vectors_of_another_width_or_not_finite(session: Session, tmp_path: Path
     assert clean.table("items").column("vector.image").null_count == 1, "a zero vector is none"
 
 
+def test_the_first_delivery_sets_the_width_of_vectors(session: Session, tmp_path: Path) -> None:
+    items = some_items().append_column("image", pa.nulls(50, pa.list_(pa.float64())))
+    deliver(session, tmp_path / "data", some_saves(), items)
+    with pytest.raises(ValidationFailedError, match=r"vector\.image holds no vector.*leave the column out") as refused:
+        validate_days(session, DAYS)
+    assert "change the limit" not in str(refused.value), "there is none"
+
+
 def test_volume_against_the_trailing_median(tmp_path: Path) -> None:
     session = Session.open(str(tmp_path / "store"), {**JUDGED, "validation.min_volume_ratio": 0.1})
     counts = [100, 100, 5]
