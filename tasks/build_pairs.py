@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 import structlog
 
 from pinsage.graph.vocabulary import Vocabulary
+from pinsage.pairs.config import PairConfig
 from pinsage.pairs.consecutive import consecutive_pairs
-from pinsage.pairs.split import is_tune_pair
-from pinsage.stable_hash import combine, hash_ids
+from pinsage.stable_hash import combine, hash_ids, uniform
 from pinsage.store import Store, Version
 from tasks.build_catalog import check_times
 from tasks.days import add_days
@@ -21,8 +21,7 @@ from tasks.ingestion.deliveries import Deliveries
 from tasks.prepared import Prepared
 from tasks.session import Session
 
-CODE_VERSION = 4
-UNTIMED_TUNE_SHARE = 0.25  # of the pairs of boards that are not in the graph; the others are trained
+CODE_VERSION = 5
 MICROSECONDS_PER_DAY = 86_400_000_000
 
 log = structlog.get_logger()
@@ -31,7 +30,8 @@ log = structlog.get_logger()
 def build_pairs(session: Session, day: str, as_of: Prepared, graph: Version) -> Version:
     """Pairs of the days in (A - window, A], where A is the as-of day; untimed: of the splits train and tune.
 
-    A share of them is kept to watch the training. Untimed: of the split tune alone.
+    Pairs that ``graph`` does not know, those of later days, untimed those of the split tune, are like tomorrow's. A
+    share of their boards is kept out of training, to tell when to stop.
 
     Args:
         session: Store and configuration (``pairs``).
@@ -57,23 +57,24 @@ def build_pairs(session: Session, day: str, as_of: Prepared, graph: Version) -> 
             [store.version(uri) for uri in listed[name] if uri.split("/")[-2] >= first]
             for name in ("saves", "engagements")
         )
-        num_unknown = 0
         if timed:
-            pairs, _, times = pairs_of(session, saves, engagements, None, vocabulary, chains=config.chains)
-            known = (pairs >= 0).all(axis=1)
-            num_unknown = int((~known).sum())
-            train, tune, kept = _tuned_apart(pairs[known], vocabulary, config.tune_share, config.seed)
-            end = np.datetime64(add_days(as_of.day, 1), "us").astype(np.int64)
-            ages = ((end - times[known][kept]) / MICROSECONDS_PER_DAY).astype(np.float32)
+            pairs, boards, times = pairs_of(session, saves, engagements, None, vocabulary, chains=config.chains)
+            # A graph as of A itself knows all pairs; then any board may be kept.
+            unseen = times >= _end_of(graph.partition) if graph.partition < as_of.day else np.ones(len(pairs), bool)
+            ages = ((_end_of(as_of.day) - times) / MICROSECONDS_PER_DAY).astype(np.float32)
         else:
-            # Boards of the split tune are not in the graph, as tomorrow's will not be: most of their pairs are trained.
-            seen, unseen = (
-                pairs_of(session, saves, engagements, split, vocabulary, chains=config.chains)[0]
+            parts = [
+                pairs_of(session, saves, engagements, split, vocabulary, chains=config.chains)
                 for split in ("train", "tune")
-            )
-            trained, tune, _ = _tuned_apart(unseen, vocabulary, UNTIMED_TUNE_SHARE, config.seed)
-            train = np.concatenate([seen, trained])
-            ages = np.zeros(len(train), np.float32)
+            ]
+            pairs, boards = (np.concatenate([part[each] for part in parts]) for each in (0, 1))
+            unseen = np.arange(len(pairs)) >= len(parts[0][0])
+            ages = np.zeros(len(pairs), np.float32)
+        known = (pairs >= 0).all(axis=1)
+        num_unknown = int((~known).sum())
+        pairs, boards, unseen, ages = pairs[known], boards[known], unseen[known], ages[known]
+        tuned = tune_pairs(boards, unseen, config)
+        train, tune, ages = pairs[~tuned], pairs[tuned], ages[~tuned]
         if not len(train):
             raise ValueError(_no_pairs(day, as_of.day, graph, config.window_days if timed else None, num_unknown))
         out.write_array("train", train)
@@ -84,13 +85,24 @@ def build_pairs(session: Session, day: str, as_of: Prepared, graph: Version) -> 
     return out.version
 
 
-def _tuned_apart(
-    pairs: np.ndarray, vocabulary: Vocabulary, share: float, seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs to train, pairs to tune and bool [n], which of them are trained."""
-    hashes = hash_ids(vocabulary.ids)
-    tuned = is_tune_pair(hashes[pairs[:, 0]], hashes[pairs[:, 1]], share=share, seed=seed)
-    return pairs[~tuned], pairs[tuned], ~tuned
+def tune_pairs(boards: np.ndarray, unseen: np.ndarray, config: PairConfig) -> np.ndarray:
+    """Which pairs are kept out of training: the unseen ones of a share of the boards, drawn by hash.
+
+    Args:
+        boards: uint64 [n], a word for each pair's board.
+        unseen: bool [n], which pairs the graph does not know.
+        config: ``tune_share``, less where that is more than about ``tune_pairs``; ``seed``.
+
+    Returns:
+        bool [n].
+    """
+    share = min(config.tune_share, config.tune_pairs / max(1, int(unseen.sum())))
+    return unseen & (uniform(combine(config.seed, boards)) < share)
+
+
+def _end_of(day: str) -> int:
+    """Microseconds since 1970 at which a day ends."""
+    return int(np.datetime64(add_days(day, 1), "us").astype(np.int64))
 
 
 def _no_pairs(day: str, as_of: str, graph: Version, window_days: int | None, num_unknown: int) -> str:

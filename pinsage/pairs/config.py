@@ -40,6 +40,13 @@ class PairConfig(BaseModel, frozen=True, extra="forbid"):
         description="Consecutive saves further apart than this many days are no pair.",
     )
     tune_share: float = Field(
-        default=0.02, ge=0, le=0.5, description="Share of the pairs kept out of training to watch it (timed data)."
+        default=0.25,
+        ge=0,
+        le=0.5,
+        description="Of the pairs that the graph trained on does not know, those of this share of the boards are kept "
+        "out of training; they choose the epoch.",
+    )
+    tune_pairs: int = Field(
+        default=4000, ge=1, le=1_000_000, description="About so many are enough: the share is smaller where it is more."
     )
     seed: int = Field(default=29, ge=0, le=2**31 - 1, description="Seed of the order among ties and of the split.")

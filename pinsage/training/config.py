@@ -21,7 +21,7 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         default=128, ge=1, le=1_000_000, description="Steps of an epoch; pairs are drawn at random."
     )
     max_epoch_passes: float = Field(
-        default=4.0,
+        default=2.0,
         gt=0,
         le=1_000_000,
         description="An epoch ends earlier once it has drawn each pair this often on average; few pairs would be "
@@ -56,7 +56,6 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         lt=1,
         description="The model has the mean weights of about 1 / (1 - averaging) steps; 0 = those of the last one.",
     )
-    tune_queries: int = Field(default=2000, ge=1, le=1_000_000, description="Tuning pairs ranked after every epoch.")
     patience: int = Field(
         default=3,
         ge=1,

@@ -178,9 +178,8 @@ def _tune(
     rate, num_queries = float("nan"), 0
     if peers.rank == 0 and len(tune_pairs):
         embeddings = embed_all(model, data, peers.device)
-        chosen = tune_pairs[np.random.default_rng(config.seed).permutation(len(tune_pairs))[: config.tune_queries]]
         queries = as_queries(embeddings, model.config.popularity)
-        ranks = rank_by_vectors(queries, embeddings, chosen[:, 0], chosen[:, 1])
+        ranks = rank_by_vectors(queries, embeddings, tune_pairs[:, 0], tune_pairs[:, 1])
         defined = ranks[~np.isnan(ranks)]
         if len(defined):
             rate, num_queries = float((defined <= at).mean()), len(defined)
