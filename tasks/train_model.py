@@ -17,7 +17,7 @@ from pinsage.store import Version, Writer
 from tasks.prepared import Prepared
 from tasks.session import Session
 
-CODE_VERSION = 5
+CODE_VERSION = 6
 
 log = structlog.get_logger()
 

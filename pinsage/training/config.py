@@ -60,7 +60,8 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         default=3,
         ge=1,
         le=1000,
-        description="Epochs without a better hit-rate of the tuning pairs that end a training.",
+        description="Epochs after the best that end a training; better is a hit-rate of the tuning pairs that is "
+        "higher by more than its standard error.",
     )
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32",

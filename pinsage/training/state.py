@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import sqrt
 from typing import Any
 
 import torch
@@ -59,10 +60,21 @@ class TrainingState:
         if best:
             model.load_state_dict(best)
 
+    def best_epoch(self) -> int:
+        """The tuned epoch, from 0, that no later one beats by more than a standard error of its hit-rate.
+
+        What a later epoch gains below that may be chance, and each has learned the trained pairs more by heart.
+        """
+        best = 0
+        for epoch, entry in enumerate(self.history["tune"]):
+            rate = self.history["tune"][best]["hit_rate"]
+            if entry["hit_rate"] > rate + sqrt(rate * (1 - rate) / entry["num_queries"]):
+                best = epoch
+        return best
+
     def epochs_without_gain(self) -> int:
-        """Tuned epochs since the one with the best hit-rate."""
-        rates = [entry["hit_rate"] for entry in self.history["tune"]]
-        return len(rates) - 1 - rates.index(max(rates)) if rates else 0
+        """Tuned epochs since the best one."""
+        return max(0, len(self.history["tune"]) - 1 - self.best_epoch())
 
     def _keep_weights(self, prefix: str, model: PinSage) -> None:
         for name, value in model.state_dict().items():

@@ -183,7 +183,7 @@ def _tune(
         defined = ranks[~np.isnan(ranks)]
         if len(defined):
             rate, num_queries = float((defined <= at).mean()), len(defined)
-    rate = peers.from_first(rate)
+    rate, num_queries = peers.from_first(rate), int(peers.from_first(num_queries))
     if np.isnan(rate):
         return
     state.history["tune"].append({"step": state.step, "hit_rate": rate, "at": at, "num_queries": num_queries})

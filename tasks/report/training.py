@@ -22,7 +22,8 @@ def training(sources: Sources) -> Section:
         drawn = lines(history["tune"], "step", "hit_rate", "step", points=True)
         caption = (
             f"After each epoch: the share of {history['tune'][0]['num_queries']:,} tuning pairs, which are not trained "
-            f"on, whose item is among the first {at}. The weights of the best epoch are kept."
+            f"on, whose item is among the first {at}. Kept are the weights of the best epoch, the one that no later "
+            "one beats by more than a standard error."
         )
         charts.append(Chart(drawn, caption))
     for name, caption in CURVES.items():

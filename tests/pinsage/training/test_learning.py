@@ -70,7 +70,8 @@ def test_the_best_epoch_is_kept_and_without_tuning_pairs_the_last() -> None:
     wild = SMALL.model_copy(update={"learning_rate": 1.0, "epochs": 4})
     states: list[TrainingState] = []
     model, history, _ = train(data, tune, MODEL, wild, on_checkpoint=lambda state: states.append(copy.deepcopy(state)))
-    best = int(np.argmax([entry["hit_rate"] for entry in history["tune"]]))
+    best = states[-1].best_epoch()
+    assert states[-1].history == history
     assert torch.equal(model.head_output.weight, states[best].tensors["mean.head_output.weight"])
     states.clear()
     model, history, _ = train(
@@ -78,6 +79,24 @@ def test_the_best_epoch_is_kept_and_without_tuning_pairs_the_last() -> None:
     )
     assert history["tune"] == []
     assert torch.equal(model.head_output.weight, states[-1].tensors["mean.head_output.weight"])
+
+
+@pytest.mark.parametrize(
+    ("rates", "best"),
+    [
+        ([0.5, 0.6, 0.61], 1),
+        ([0.5, 0.6, 0.612, 0.624], 3),
+        ([0.5, 0.505, 0.51, 0.515, 0.52], 4),
+        ([0.5, 0.4], 0),
+        ([0.0, 0.001], 1),
+        ([1.0, 1.0], 0),
+        ([], 0),
+    ],
+)
+def test_an_epoch_is_better_by_more_than_a_standard_error(rates: list[float], best: int) -> None:
+    state = TrainingState(history={"steps": [], "tune": [{"hit_rate": rate, "num_queries": 1000} for rate in rates]})
+    assert state.best_epoch() == best, "0.0158 at 0.5"
+    assert state.epochs_without_gain() == max(0, len(rates) - 1 - best)
 
 
 def test_no_pairs_and_features_that_are_not_finite_are_refused() -> None:
@@ -112,7 +131,7 @@ def test_a_training_ends_when_the_tuning_pairs_gain_no_more() -> None:
     model, history, _ = train(data, tune, MODEL, wild, on_checkpoint=lambda state: kept.append(copy.deepcopy(state)))
     rates = [entry["hit_rate"] for entry in history["tune"]]
     assert len(rates) < 30
-    assert len(rates) - 1 - rates.index(max(rates)) == 2
+    assert kept[-1].epochs_without_gain() == 2
     again, resumed_history, _ = train(data, tune, MODEL, wild, resume=kept[-1])
     assert resumed_history == history, "nothing is left to do"
     assert torch.equal(again.head_output.weight, model.head_output.weight)
