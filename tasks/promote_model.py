@@ -55,7 +55,7 @@ def decide_promotion(session: Session, evaluation: Version) -> Promotion:
         return Promotion(False, "is the champion already", challenger.uri)
     metrics = evaluation.json("metrics")
     if head is None:
-        return Promotion(*_first(metrics, config.metric, config.first_model_content_factor), challenger.uri)
+        return Promotion(*first_model(metrics, config.metric, config.first_model_content_factor), challenger.uri)
     champion = store.version(head.uri)
     if champion.partition > challenger.partition:
         return Promotion(False, f"the champion is of {champion.partition}, a later day", challenger.uri)
@@ -68,7 +68,8 @@ def decide_promotion(session: Session, evaluation: Version) -> Promotion:
     return Promotion(*better(metrics, champion_evaluation.json("metrics"), session), challenger.uri)
 
 
-def _first(metrics: dict[str, Any], metric: str, factor: float) -> tuple[bool, str]:
+def first_model(metrics: dict[str, Any], metric: str, factor: float) -> tuple[bool, str]:
+    """Whether the first model of a store is good enough, and why."""
     got = metrics["methods"]["pinsage"][metric]
     content = metrics["methods"].get("content", {}).get(metric)
     if factor == 0:
@@ -82,6 +83,8 @@ def _first(metrics: dict[str, Any], metric: str, factor: float) -> tuple[bool, s
     if content is None:
         return True, "the first model"
     shown = f"{metric} {got:.4f}, content {content:.4f}, expected at least {factor:g} times content"
+    if got == content == 1:
+        shown += f", but {metric} tells nothing among {metrics['pool_size']:,} items; set promotion.metric=mrr"
     return got >= factor * content, f"the first model: {shown}"
 
 

@@ -78,7 +78,7 @@ class Deliveries:
             reach = "" if table == "items" else f" within the lookback of {lookback} days (graph.lookback_days)"
             raise NoDataError(
                 f"day {day}: no raw/{table} up to it{reach}; they were delivered for {known[0]} to {known[-1]}: choose "
-                f"one of these days, such as {known[-1]}, or ingest earlier ones"
+                f"a day that they reach, such as {(self.days('saves') or known)[-1]}, or ingest earlier ones"
             )
 
     def raw(self, table: str, day: str) -> Version:

@@ -18,7 +18,7 @@ from pinsage.model.pinsage import PinSage
 from pinsage.store import Store, Version
 from tasks.evaluate_model import evaluate_model
 from tasks.prepared import Prepared, record_prepared
-from tasks.promote_model import Promotion, better, promote_model
+from tasks.promote_model import Promotion, better, first_model, promote_model
 from tasks.session import Session
 from tests.tasks.test_embed_items import DAYS, SETTINGS, prepare
 
@@ -163,10 +163,14 @@ def test_a_first_model_that_nothing_measures_is_promoted_only_when_told_so(
 
 
 def test_a_metric_that_both_exhaust_is_named(session: Session) -> None:
-    everything = {"pool_size": 300, "methods": {"pinsage": {"hit_rate@500": 1.0}}}
+    everything: dict[str, Any] = {"pool_size": 300, "methods": {"pinsage": {"hit_rate@500": 1.0}}}
     promoted, reason = better(everything, everything, session)
     assert not promoted
     assert "tells nothing among 300 items; set promotion.metric=mrr" in reason
+    everything["methods"]["content"] = {"hit_rate@500": 1.0}
+    promoted, reason = first_model(everything, "hit_rate@500", 0.5)
+    assert promoted
+    assert "hit_rate@500 tells nothing among 300 items; set promotion.metric=mrr" in reason
 
 
 def test_a_challenger_for_an_earlier_day_never_replaces_the_champion(session: Session, candidates: Candidates) -> None:
