@@ -17,11 +17,7 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
-from pinsage.walks.intrinsics import prefetch
-
 SORTED_ROWS = 4096  # at once: small enough for a cache
-AHEAD = 4  # items whose neighbors are on their way from memory while one is summed up
-LINE = 64  # bytes
 
 
 def pool(
@@ -129,15 +125,8 @@ def _add_part(
         done: int32 [M], neighbors added; raised.
         pooled: float32 [M, H], added to.
     """
-    stop, width = np.uint32(first + np.uint32(len(part))), np.uint64(part.shape[1])
+    stop = np.uint32(first + np.uint32(len(part)))
     for item in range(len(rows)):
-        ahead = min(item + AHEAD, len(rows) - 1)
-        place = done[ahead]
-        while place < rows.shape[1] and rows[ahead, place] < stop:
-            start = np.uint64(rows[ahead, place] - first) * width
-            for column in range(0, part.shape[1], LINE // part.itemsize):
-                prefetch(part, start + np.uint64(column))
-            place += 1
         place = done[item]
         while place < rows.shape[1] and rows[item, place] < stop:
             source = part[np.uint32(rows[item, place] - first)]
