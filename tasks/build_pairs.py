@@ -94,10 +94,11 @@ def tune_pairs(boards: np.ndarray, unseen: np.ndarray, config: PairConfig) -> np
         config: ``tune_share``, less where that is more than about ``tune_pairs``; ``seed``.
 
     Returns:
-        bool [n].
+        bool [n]; none where they would be all.
     """
     share = min(config.tune_share, config.tune_pairs / max(1, int(unseen.sum())))
-    return unseen & (uniform(combine(config.seed, boards)) < share)
+    tuned = unseen & (uniform(combine(config.seed, boards)) < share)
+    return tuned if not tuned.all() else np.zeros_like(tuned)
 
 
 def _end_of(day: str) -> int:

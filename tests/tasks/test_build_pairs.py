@@ -77,6 +77,12 @@ def test_about_so_many_pairs_tune_as_are_asked_for() -> None:
     assert not tune_pairs(boards, np.zeros(200_000, bool), PairConfig()).any()
 
 
+def test_a_single_board_is_trained_whatever_its_hash() -> None:
+    for board in range(40):
+        boards = np.full(5, board, np.uint64)
+        assert not tune_pairs(boards, np.ones(5, bool), PairConfig()).any()
+
+
 def test_untimed_pairs_of_boards_outside_the_graph_are_trained_and_a_quarter_of_them_tunes(memory_folder: Path) -> None:
     session = Session.open(str(memory_folder), {"resources.workers": 1})
     splits = ["train", "tune", "test"]
