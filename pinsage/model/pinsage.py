@@ -108,7 +108,8 @@ class PinSage(nn.Module):
         """Popularity terms (M,)."""
         if not self.config.popularity:
             return torch.zeros(len(h), device=h.device)
-        return self.degree_weight * log_degrees + h @ self.popularity_weight
+        # The gradient of a matrix-vector product is added up in an order that depends on the number of threads.
+        return self.degree_weight * log_degrees + (h * self.popularity_weight).sum(dim=-1)
 
     def embeddings(self, h: Tensor, features: Tensor, log_degrees: Tensor) -> Tensor:
         """Rows of the index (M, D + 1): the unit vector and the popularity term times the temperature.
