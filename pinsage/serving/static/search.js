@@ -73,6 +73,8 @@ export function searchBox(input, list, onChosen, onFault) {
     }
   });
   input.addEventListener("blur", () => open(false));
+  // Another page is shown: an answer that is still under way belongs to the last one.
+  addEventListener("hashchange", () => { asked += 1; open(false); });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "/" || document.activeElement.matches("input:not([type=range]), textarea")) return;
     event.preventDefault();

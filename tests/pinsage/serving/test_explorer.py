@@ -121,6 +121,15 @@ def test_a_search_for_nothing_says_so(page: Page) -> None:
     expect(page.locator("#suggestions")).to_be_hidden()
 
 
+def test_suggestions_belong_to_the_page_that_they_were_asked_on(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("combobox").fill("no such thing")
+    expect(page.locator("#suggestions")).to_be_visible()
+    page.evaluate("location.hash = '#view=versions'")
+    expect(page.locator("nav [aria-current=page]")).to_have_text("Versions")
+    expect(page.locator("#suggestions")).to_be_hidden()
+
+
 def test_an_item_shows_its_picture_and_a_tile_where_there_is_none_or_it_is_broken(page: Page) -> None:
     for item, pictures in (("item-3", 1), ("item-4", 0), ("item-5", 0)):
         page.goto(f"/#item={item}")
