@@ -17,7 +17,11 @@ from pinsage.training.minibatch import Minibatch
 def max_margin_loss(
     positive_B: Tensor, negative_BS: Tensor, masked_BS: Tensor, hard_BX: Tensor, margin: float
 ) -> Tensor:
-    """Mean over pairs of the mean over their negatives of max(0, z_q z_n - z_q z_i + margin) (equation 1).
+    """Mean over pairs of the mean of max(0, z_q z_n - z_q z_i + margin) over the negatives where it is not 0.
+
+    This is equation 1 with P_n(q), the negatives' distribution for a query, that of the negatives within its margin.
+    Over all of them, most of which are far away, a pair with few such negatives would hardly count, and the
+    curriculum's few hard negatives would drown among the shared ones (as Hermans et al. 2017 found of triplets).
 
     Args:
         positive_B: Scores of the positives.
@@ -27,9 +31,8 @@ def max_margin_loss(
         margin: Margin, in units of the scores.
     """
     scores = torch.cat([negative_BS.masked_fill(masked_BS, -torch.inf), hard_BX], dim=1)
-    counted = scores > -torch.inf
-    violations = functional.relu(scores.masked_fill(~counted, 0.0) - positive_B[:, None] + margin) * counted
-    return (violations.sum(dim=1) / counted.sum(dim=1).clamp(min=1)).mean()
+    violations = functional.relu(scores - positive_B[:, None] + margin)
+    return (violations.sum(dim=1) / (violations > 0).sum(dim=1).clamp(min=1)).mean()
 
 
 def softmax_loss(positive_B: Tensor, negative_BS: Tensor, masked_BS: Tensor, hard_BX: Tensor) -> Tensor:

@@ -19,13 +19,14 @@ HARD = torch.tensor([[0.88, -INFINITY], [0.12, -INFINITY]])
 COUNTED = [[0.1, 0.85, 0.88], [0.5, 0.15, -0.3, 0.12]]
 
 
-def test_max_margin_is_equation_1() -> None:
+def test_max_margin_is_equation_1_over_the_negatives_within_the_margin() -> None:
     of_pairs = [
-        sum(max(0.0, score - positive + 0.1) for score in scores) / len(scores)
+        [score - positive + 0.1 for score in scores if score > positive - 0.1]
         for positive, scores in zip(POSITIVE.tolist(), COUNTED, strict=True)
     ]
     loss = max_margin_loss(POSITIVE, NEGATIVE, MASKED, HARD, 0.1)
-    assert loss.item() == pytest.approx(sum(of_pairs) / len(of_pairs), abs=1e-6)
+    assert [len(pair) for pair in of_pairs] == [2, 3]
+    assert loss.item() == pytest.approx(sum(sum(pair) / len(pair) for pair in of_pairs) / 2, abs=1e-6)
 
 
 def test_max_margin_is_zero_when_every_margin_holds() -> None:
