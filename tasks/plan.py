@@ -82,6 +82,22 @@ def plan(session: Session, day: str) -> list[Planned]:
     return [*steps, *planner.train(day), *planner.publish(day)]
 
 
+def nothing_held_out(session: Session, day: str) -> str | None:
+    """What is odd about a day whose model could not be measured, for nothing was saved after its as-of day."""
+    deliveries, as_of = Deliveries(session), as_of_day(session, day)
+    held_out = [
+        (table, known) for table in TABLES[1:] for known in deliveries.days_for(table, day) if as_of < known <= day
+    ]
+    if as_of == day or any(deliveries.raw(*each).facts["num_rows"] for each in held_out):
+        return None
+    known = reversed(deliveries.days_for("saves", as_of))
+    newest = next((each for each in known if deliveries.raw("saves", each).facts["num_rows"]), None)
+    return (
+        f"no saves were delivered for the days after {as_of} up to {day}: a model for this day could not be measured; "
+        f"the newest day with saves is {newest or 'not within reach'}"
+    )
+
+
 class _Planner:
     """Holds the present version of every dataset and day that was judged; None where it will be made anew."""
 

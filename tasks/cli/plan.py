@@ -19,11 +19,13 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Show which stages of a day would run and why, and which are up to date; nothing is done."""
+    from tasks.plan import nothing_held_out
     from tasks.plan import plan as plan_day
 
-    steps = plan_day(open_session(root, settings), day)
+    session = open_session(root, settings)
+    steps, note = plan_day(session, day), nothing_held_out(session, day)
     if as_json:
-        emit({"day": day, "steps": [asdict(step) for step in steps]})
+        emit({"day": day, "steps": [asdict(step) for step in steps], "notes": [note] if note else []})
         return
     table = Table("stage", "day", "state", Column("why", overflow="fold"), title=f"plan {day}")
     for step in steps:
@@ -34,3 +36,6 @@ def plan(
             why.append("if an input that is made anew changes")
         table.add_row(step.stage, step.day, f"[{COLORS[step.state]}]{step.state}[/]", escape("\n".join(why)))
     console.print(table)
+    if note:
+        console.print("[bold yellow]note[/]", end=" ")
+        console.print(note, markup=False)

@@ -95,6 +95,18 @@ def test_the_plan_is_what_runs(delivered: tuple[Path, Path], tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("day", "noted"), [(DAY, False), ("2026-03-26", True)])
+def test_a_day_after_which_nothing_was_held_out_is_noted(delivered: tuple[Path, Path], day: str, noted: bool) -> None:
+    shown = json.loads(pinsage("plan", "--root", str(delivered[1]), "--day", day, *SMALL, "--json").stdout)
+    assert bool(shown["notes"]) == noted
+    if noted:
+        (note,) = shown["notes"]
+        assert "for the days after 2026-03-23 up to 2026-03-26" in note
+        assert f"the newest day with saves is {DAY}" in note
+        assert note in " ".join(pinsage("plan", "--root", str(delivered[1]), "--day", day, *SMALL).stdout.split())
+
+
+@pytest.mark.slow
 def test_a_setting_is_named_where_it_counts(delivered: tuple[Path, Path]) -> None:
     _, root = delivered
     fewer = Session.open(str(root), {**SETTINGS, "walks.top_t": 20})
