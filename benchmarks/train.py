@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -30,6 +31,7 @@ from pinsage.training.minibatch import Minibatch, MinibatchBuilder, TrainingData
 from pinsage.training.trainer import batch_loss
 from pinsage.walks.config import WalkConfig
 from pinsage.walks.importance import importance_neighborhoods
+from tasks.train_model import ENVIRONMENT
 
 PROJECT = Path(__file__).parents[1]
 PEER_PYTHON = PROJECT / ".bench-peers/bin/python"
@@ -64,7 +66,9 @@ def main() -> None:
 
 
 def run(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Our steps, then the peer's on the same files."""
+    """Our steps, in the environment of a training, then the peer's on the same files, in the one given."""
+    given = dict(os.environ)
+    os.environ.update(ENVIRONMENT)
     torch.set_num_threads(1)
     data = planted(folder, arguments)
     names = ("items", "boards", "saves", "features", "hidden", "batch", "negatives", "top_t", "walks", "seed")
@@ -77,6 +81,7 @@ def run(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
             check=True,
             capture_output=True,
             text=True,
+            env=given,
         )
         rate = json.loads(done.stdout.splitlines()[-1])["examples_per_cpu_second"]
         result["dgl_examples_per_cpu_second"] = rate
