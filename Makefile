@@ -43,6 +43,7 @@ bench: setup ## Print one JSON line per benchmark, at the sizes that docs/scalin
 	$(BIN)/python -m benchmarks.walks --items 1000000 --boards 200000 --saves 20000000 --walks 10 --top-t 10 --json
 	$(BIN)/python -m benchmarks.embed --items 1000000 --json
 	$(BIN)/python -m benchmarks.index --items 200000 --json
+	$(BIN)/python -m benchmarks.train --json
 
 bench-peers: .bench-peers/ready ## Build .bench-peers: the peers that the benchmarks are compared with
 

@@ -29,7 +29,8 @@ from tasks.session import Session
 from tasks.train_model import train_model
 
 CODE_VERSION = 2
-METRICS = ("hit_rate@10", "hit_rate@50", "hit_rate@500", "mrr_scaled")
+HIT_RATES_AT = (10, 50, 500)
+METRICS = (*(f"hit_rate@{rank}" for rank in HIT_RATES_AT), "mrr_scaled")
 
 PAPER: dict[str, dict[str, Any]] = {
     "features": {"graph_width": 0},
@@ -39,6 +40,7 @@ PAPER: dict[str, dict[str, Any]] = {
     "training": {"loss": "max_margin", "shared_negatives": 500, "in_batch_negatives": False, "log_q": False},
 }
 """The paper's choices (sections 3.2 to 4.1) where this project's defaults differ; it does not tell the number of walks.
+Max margin is averaged over the negatives within the margin, see `pinsage.training.loss.max_margin_loss`.
 Its T of 50 is left to the session, for it is what training costs most."""
 
 log = structlog.get_logger()
@@ -126,8 +128,8 @@ def with_settings(session: Session, row: Row, seed_offset: int) -> Session:
     config = session.config
     changed = {name: dict(section) for name, section in row.settings.items()}
     changed.setdefault("training", {})["seed"] = config.training.seed + seed_offset
-    # The tables show no other baseline, and those of graphs take longer than the model.
-    changed.setdefault("evaluation", {})["baselines"] = ["content"]
+    # What the tables show; baselines of graphs take longer than a model.
+    changed.setdefault("evaluation", {}).update(baselines=["content"], hit_rate_at=list(HIT_RATES_AT))
     sections = {
         name: type(section).model_validate({**section.model_dump(), **changed.get(name, {})})
         for name, section in ((name, getattr(config, name)) for name in PinSageConfig.model_fields)
@@ -146,7 +148,7 @@ def summarise(day: str, found: list[tuple[Row, int, Version, Version]]) -> dict[
             metric: [evaluation.json("metrics")["methods"]["pinsage"][metric] for *_, evaluation in of_row]
             for metric in METRICS
         }
-        seconds = [model.measurements.get("training_seconds") for _, _, model, _ in of_row]
+        seconds = [_seconds_of(model) for _, _, model, _ in of_row]
         tables.setdefault(str(row[0]), []).append(
             {
                 "name": row[1],
@@ -166,10 +168,21 @@ def summarise(day: str, found: list[tuple[Row, int, Version, Version]]) -> dict[
     }
 
 
+def _seconds_of(model: Version) -> float | None:
+    """Seconds of a training; of one that was resumed its last process alone is known, which says little."""
+    whole = len(model.measurements.get("epochs", [])) >= len(model.json("history")["tune"])
+    return model.measurements.get("training_seconds") if whole else None
+
+
 def _measured(session: Session, day: str, as_of: Prepared, trained_on: Prepared) -> tuple[Version, Version]:
     as_of, trained_on = _varied(session, as_of), _varied(session, trained_on)
     pairs = build_pairs(session, day, as_of, trained_on.graph)
     holdout_pairs = build_holdout_pairs(session, day, as_of)
+    if holdout_pairs.facts["num_pairs"] == holdout_pairs.facts["num_unknown"]:
+        raise ValueError(
+            f"ablation {day}: no pair of items known as of {as_of.day} was held out to measure models on; choose a day "
+            "with saves in the evaluation.holdout_days up to it"
+        )
     hard_negatives = mine_hard_negatives(session, trained_on.graph, pairs)
     model = train_model(session, day, trained_on, pairs, hard_negatives)
     return model, evaluate_model(session, day, as_of, model, pairs, holdout_pairs)

@@ -79,7 +79,7 @@ def train_model(session: Session, day: str, trained_on: Prepared, pairs: Version
         assert process.stdout is not None, "stdout is a pipe"
         try:
             for line in process.stdout:
-                lines = [*lines[-29:], line.rstrip()]
+                lines = [*lines[-79:], line.rstrip()]  # torchrun's own report is 50 of them
                 _relay(line.rstrip())
         except BaseException:
             process.kill()

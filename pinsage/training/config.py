@@ -11,7 +11,8 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
 
     loss: Literal["softmax", "max_margin"] = Field(
         default="softmax",
-        description="softmax over the positive, shared and hard negatives, or the max-margin loss of the paper.",
+        description="softmax over the positive, shared and hard negatives, or the paper's max-margin loss, averaged "
+        "over the negatives within the margin.",
     )
     margin: float = Field(default=0.1, gt=0, le=10, description="Margin of the max-margin loss, in cosine.")
     epochs: int = Field(

@@ -58,7 +58,8 @@ def train(
 
     Args:
         data: Features, neighborhoods, pairs, hard negatives.
-        tune_pairs: int32 [m, 2], ranked after every epoch; the best epoch's mean weights come back. None: the last's.
+        tune_pairs: int32 [m, 2], ranked after every epoch; the best epoch's mean weights come back, without pairs the
+            last's.
         model_config: The network.
         config: The schedule.
         peers: The processes that share every minibatch; the first one ranks, reports and keeps checkpoints.
@@ -105,7 +106,8 @@ def train(
         averaged.update_parameters(model)
         if not torch.isfinite(loss):
             raise FloatingPointError(
-                f"training: the loss is {loss.item()} at step {step}; lower training.learning_rate"
+                f"training: the loss is {loss.item()} at step {step}; "
+                + ("lower training.learning_rate" if step else "are all features finite numbers of a sane size?")
             )
         state.step = step + 1
         if state.step % LOG_STEPS == 0 or state.step == total:

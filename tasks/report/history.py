@@ -48,7 +48,13 @@ def _methods_of(sources: Sources, day: str) -> dict[str, Any]:
     present = None if sources.evaluation is None else sources.evaluation.uri
     evaluations = sorted(
         store.versions("evaluation", day),
-        key=lambda each: (each.uri == present, each.uri in promoted, each.fingerprint),
+        # Rows of an ablation lie beside a day's own model, measured beside fewer methods.
+        key=lambda each: (
+            each.uri == present,
+            each.uri in promoted,
+            len(each.json("metrics")["methods"]),
+            each.fingerprint,
+        ),
     )
     own = [each for each in evaluations if _model_day(each) == day]
     former = [each for each in evaluations if _model_day(each) < day]

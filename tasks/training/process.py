@@ -45,11 +45,13 @@ def main(request: dict[str, Any]) -> None:
     resources = session.config.resources
     peers = Peers.join(resources.device)
     torch.set_num_threads(max(1, (resources.threads or os.cpu_count() or 1) // peers.size))
+    # The first process decides for all: another attempt may commit between two looks.
     if peers.rank > 0:
-        train_versions(session, request["day"], inputs, peers)
+        if peers.from_first(0):
+            train_versions(session, request["day"], inputs, peers)
     else:
         with model_writer(session, request["day"], inputs) as out:
-            if not out.is_committed:
+            if peers.from_first(not out.is_committed):
                 write_model(out, inputs, train_versions(session, request["day"], inputs, peers))
         log.info("train_model", version=out.version.uri, **out.version.facts, **out.version.measurements)
         write_training_events(session.store, out.version)
@@ -67,9 +69,12 @@ def launch(request: dict[str, Any], num_processes: int) -> None:
 def train_versions(session: Session, day: str, inputs: list[Version], peers: Peers) -> Trained:
     """Train on what the versions hold, from the newest checkpoint on."""
     by_dataset = {version.dataset: version for version in inputs}
-    resume = newest_checkpoint(session, day, inputs)
-    if resume is not None and peers.rank == 0:
-        log.info("training resumes", step=resume.step)
+    resume = newest_checkpoint(session, day, inputs) if peers.rank == 0 else None
+    step = int(peers.from_first(resume.step if resume else 0))
+    if step and peers.rank > 0:
+        resume = checkpoint_at(session, day, inputs, step)
+    elif step:
+        log.info("training resumes", step=step)
 
     def on_checkpoint(state: TrainingState) -> None:
         if peers.rank == 0:
@@ -144,14 +149,23 @@ def write_checkpoint(session: Session, day: str, inputs: list[Version], state: T
 
 def newest_checkpoint(session: Session, day: str, inputs: list[Version]) -> TrainingState | None:
     """The newest valid checkpoint of exactly these inputs and this configuration."""
-    config = session.config.training
+    (pairs,) = (version for version in inputs if version.dataset == "pairs")
+    config = session.config.training.for_pairs(len(pairs.array("train")))
     last = config.epochs * config.epoch_steps
     for step in range(last - last % config.checkpoint_steps, 0, -config.checkpoint_steps):
-        writer = checkpoint_writer(session, day, inputs, step)
-        if writer is not None and writer.is_committed:
-            version = writer.version
-            return TrainingState(step, load_file(version.path("state")), version.json("history"))
+        state = checkpoint_at(session, day, inputs, step)
+        if state is not None:
+            return state
     return None
+
+
+def checkpoint_at(session: Session, day: str, inputs: list[Version], step: int) -> TrainingState | None:
+    """The checkpoint after ``step`` steps, if it is there and valid."""
+    writer = checkpoint_writer(session, day, inputs, step)
+    if writer is None or not writer.is_committed:
+        return None
+    version = writer.version
+    return TrainingState(step, load_file(version.path("state")), version.json("history"))
 
 
 def checkpoint_writer(session: Session, day: str, inputs: list[Version], step: int) -> Writer | None:

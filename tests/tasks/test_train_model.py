@@ -252,6 +252,33 @@ def test_two_processes_follow_the_loss_curve_of_one(tmp_path: Path, calm: Versio
 
 
 @pytest.mark.slow
+def test_two_processes_resume_from_the_checkpoint_that_the_first_has_found(tmp_path: Path) -> None:
+    settings = {**SETTINGS, "resources.training_processes": 2}
+    undisturbed = train_planted(str(tmp_path / "undisturbed"), settings)
+    root = tmp_path / "killed"
+    planted_inputs(Session.open(str(root), settings))  # so that the first commit is a checkpoint's
+    killed = subprocess.run(
+        [sys.executable, "-c", RUN, str(root), json.dumps(settings)],
+        env={**os.environ, "PINSAGE_FAILPOINT": "commit.before:4"},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "training for 2026-03-09 ended with code" in killed.stderr
+    with capture_logs() as logs:
+        model = train_planted(str(root), settings)
+    assert [entry["step"] for entry in logs if entry["event"] == "training resumes"] == [12]
+    assert model.content_digest == undisturbed.content_digest
+
+
+@pytest.mark.slow
+def test_what_failed_in_one_of_several_processes_is_told(tmp_path: Path) -> None:
+    with pytest.raises(TrainingFailedError, match=r"batch_pairs=128 can't be split equally among 3 processes"):
+        train_planted(str(tmp_path), {**SETTINGS, "resources.training_processes": 3})
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(900 + 90 * KILLS)
 def test_killed_again_and_again_it_ends_with_the_same_weights(tmp_path: Path) -> None:
     settings = {**SETTINGS, "training.epochs": 60, "training.patience": 60}

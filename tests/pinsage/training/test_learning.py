@@ -132,6 +132,7 @@ def test_a_training_ends_when_the_tuning_pairs_gain_no_more() -> None:
     rates = [entry["hit_rate"] for entry in history["tune"]]
     assert len(rates) < 30
     assert kept[-1].epochs_without_gain() == 2
+    assert torch.equal(model.head_output.weight, kept[-3].tensors["mean.head_output.weight"]), "the best epoch's"
     again, resumed_history, _ = train(data, tune, MODEL, wild, resume=kept[-1])
     assert resumed_history == history, "nothing is left to do"
     assert torch.equal(again.head_output.weight, model.head_output.weight)
