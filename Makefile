@@ -38,12 +38,12 @@ check: setup ## Format, lint, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup ## Print one JSON line per benchmark, at the sizes that docs/scaling.md states
+bench: setup ## Print one JSON line per benchmark, at the sizes that the docs state
 	$(BIN)/python -m benchmarks.walks --items 1000000 --boards 200000 --saves 20000000 --walks 100 --top-t 50 --json
 	$(BIN)/python -m benchmarks.walks --items 1000000 --boards 200000 --saves 20000000 --walks 10 --top-t 10 --json
 	$(BIN)/python -m benchmarks.embed --items 1000000 --json
 	$(BIN)/python -m benchmarks.index --items 200000 --json
-	$(BIN)/python -m benchmarks.train --json
+	$(BIN)/python -m benchmarks.train --steps 8 --json
 
 bench-peers: .bench-peers/ready ## Build .bench-peers: the peers that the benchmarks are compared with
 

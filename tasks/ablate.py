@@ -148,7 +148,7 @@ def summarise(day: str, found: list[tuple[Row, int, Version, Version]]) -> dict[
             metric: [evaluation.json("metrics")["methods"]["pinsage"][metric] for *_, evaluation in of_row]
             for metric in METRICS
         }
-        seconds = [_seconds_of(model) for _, _, model, _ in of_row]
+        seconds = [seconds_of(model) for _, _, model, _ in of_row]
         tables.setdefault(str(row[0]), []).append(
             {
                 "name": row[1],
@@ -168,7 +168,7 @@ def summarise(day: str, found: list[tuple[Row, int, Version, Version]]) -> dict[
     }
 
 
-def _seconds_of(model: Version) -> float | None:
+def seconds_of(model: Version) -> float | None:
     """Seconds of a training; of one that was resumed its last process alone is known, which says little."""
     whole = len(model.measurements.get("epochs", [])) >= len(model.json("history")["tune"])
     return model.measurements.get("training_seconds") if whole else None

@@ -85,9 +85,7 @@ def plan(session: Session, day: str) -> list[Planned]:
 def nothing_held_out(session: Session, day: str) -> str | None:
     """What is odd about a day whose model could not be measured, for nothing was saved after its as-of day."""
     deliveries, as_of = Deliveries(session), as_of_day(session, day)
-    held_out = [
-        (table, known) for table in TABLES[1:] for known in deliveries.days_for(table, day) if as_of < known <= day
-    ]
+    held_out = _held_out(deliveries, day, as_of)
     if as_of == day or any(deliveries.raw(*each).facts["num_rows"] for each in held_out):
         return None
     known = reversed(deliveries.days_for("saves", as_of))
@@ -96,6 +94,12 @@ def nothing_held_out(session: Session, day: str) -> str | None:
         f"no saves were delivered for the days after {as_of} up to {day}: a model for this day could not be measured; "
         f"the newest day with saves is {newest or 'not within reach'}"
     )
+
+
+def _held_out(deliveries: Deliveries, day: str, as_of: str) -> list[tuple[str, str]]:
+    """Tables and days that the pairs to measure a model on come from."""
+    tables = ("saves", "engagements")
+    return [(table, known) for table in tables for known in deliveries.days_for(table, day) if known > as_of]
 
 
 class _Planner:
@@ -184,12 +188,7 @@ class _Planner:
     def _held_out(self, day: str, as_of: str) -> list[Version | None] | None:
         if as_of == day:
             return None  # untimed: of the catalog's partitions, as before
-        days = [
-            (table, known)
-            for table in ("saves", "engagements")
-            for known in self.deliveries.days_for(table, day)
-            if known > as_of
-        ]
+        days = _held_out(self.deliveries, day, as_of)
         return [self._present["graph", as_of], *(self.deliveries.validated(*each) for each in days)]
 
     def _moves(self, planned: Planned, name: str) -> Planned:

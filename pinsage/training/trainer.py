@@ -107,7 +107,11 @@ def train(
         if not torch.isfinite(loss):
             raise FloatingPointError(
                 f"training: the loss is {loss.item()} at step {step}; "
-                + ("lower training.learning_rate" if step else "are all features finite numbers of a sane size?")
+                + (
+                    "lower training.learning_rate"
+                    if step
+                    else "features are not finite or model.temperature is too small"
+                )
             )
         state.step = step + 1
         if state.step % LOG_STEPS == 0 or state.step == total:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pinsage.store import Store
-from tasks.ablate import Row, ablate, rows_of, with_settings
+from tasks.ablate import Row, ablate, rows_of, seconds_of, with_settings
 from tasks.ablation_page import markdown, plot
 from tasks.cli.app import parse_settings
 from tasks.session import Session
@@ -65,6 +65,15 @@ def test_table_and_plot_show_every_row() -> None:
     assert all(name in drawn for name in ("content cosine", "mean-pooling", "PinSage"))
 
 
+@pytest.mark.parametrize(("epochs", "expected"), [(2, 8.5), (1, None), (0, None)])
+def test_seconds_of_a_resumed_training_are_not_told(tmp_path: Path, epochs: int, expected: float | None) -> None:
+    with Store.open(tmp_path).write("model", partition=DAY, inputs=[], config={}, code_version=0) as out:
+        out.write_json("history", {"tune": [{"step": 8}, {"step": 16}]})
+        if epochs:
+            out.measurements.update(training_seconds=8.5, epochs=[{}] * epochs)
+    assert seconds_of(out.version) == expected
+
+
 @pytest.mark.slow
 def test_planted_data_to_a_table_and_nothing_twice(tmp_path: Path) -> None:
     source, root = planted(tmp_path / "data", strings=False, timed=True, vectors=16), str(tmp_path / "store")
@@ -88,3 +97,9 @@ def test_planted_data_to_a_table_and_nothing_twice(tmp_path: Path) -> None:
     assert again.uri == results["version"]
     assert f"all {ITEMS} items" in again.path("table").read_text(encoding="utf-8")
     assert {info.key for info in store.objects.walk("")} == before
+    for day in ("2026-03-21", "2026-03-23"):
+        pinsage("run", "prepare", "--day", day, "--root", root, *SMALL)
+    refused = pinsage("ablate", "--root", root, "--day", "2026-03-26", *SMALL, check=False)
+    assert refused.returncode == 1
+    assert "no pair of items known as of 2026-03-23 was held out" in " ".join(refused.stderr.split())
+    assert store.partitions("model") == [DAY], "before anything is trained"

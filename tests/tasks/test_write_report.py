@@ -17,11 +17,18 @@ from tasks.report.render import MARK, NAVIGATION_MARK, render_page, with_present
 from tasks.report.sources import Sources
 
 
-def evaluated(store: Store, day: str, hit_rate: float | None, model: Version | None = None, seed: int = 0) -> Version:
+def evaluated(
+    store: Store,
+    day: str,
+    hit_rate: float | None,
+    model: Version | None = None,
+    seed: int = 0,
+    beside: tuple[str, ...] = ("content",),
+) -> Version:
     inputs = [] if model is None else [model]
     with store.write("evaluation", partition=day, inputs=inputs, config={"seed": seed}, code_version=0) as out:
         values = {"hit_rate@500": hit_rate, "mrr_scaled": None}
-        out.write_json("metrics", {"methods": {"pinsage": values, "content": values}})
+        out.write_json("metrics", {"methods": dict.fromkeys(("pinsage", *beside), values)})
     return out.version
 
 
@@ -63,6 +70,19 @@ def test_the_history_shows_the_days_own_model_and_the_one_that_it_had_to_beat(tm
         (0.125, "PinSage, an earlier model"),
         (0.5, "content"),
     }
+
+
+def test_the_history_shows_no_row_of_an_ablation_for_a_days_model(tmp_path: Path) -> None:
+    store = Store.open(tmp_path)
+    last = evaluated(store, "2026-03-08", 0.75, beside=("content", "pagerank"))
+    evaluated(store, "2026-03-01", 0.5, beside=("content", "pagerank"))
+    for seed in range(1, 9):  # whichever fingerprint is the largest
+        evaluated(store, "2026-03-01", 0.125, seed=seed)
+    shown = history(Sources(store, "2026-03-08", *[last] * 6, evaluation=last))
+    assert shown is not None
+    (chart,) = shown.blocks
+    assert isinstance(chart, Chart)
+    assert set(re.findall(r'aria-label="day: 2026-03-01; value: ([0-9.]+)', chart.svg)) == {"0.5"}
 
 
 def test_the_evaluation_names_methods_and_slices_in_words(tmp_path: Path) -> None:
