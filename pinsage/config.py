@@ -82,6 +82,16 @@ class PinSageConfig(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _share_minibatches_equally(self) -> Self:
+        pairs, processes = self.training.batch_pairs, self.resources.training_processes
+        if pairs % processes:
+            raise ValueError(
+                f"training.batch_pairs is {pairs}, which can't be split equally among the {processes} of "
+                "resources.training_processes: choose a multiple"
+            )
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,

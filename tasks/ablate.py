@@ -98,7 +98,9 @@ def ablate(session: Session, day: str, *, tables: tuple[int, ...], num_seeds: in
     """
     rows = [row for table in tables for row in rows_of(table)]
     as_of = open_prepared(session, as_of_day(session, day))
-    ground = [open_prepared(session, graph_day(with_settings(session, row, 0), as_of.day)) for row in rows]
+    # With the last seed: what is refused is refused before anything is trained.
+    last = [with_settings(session, row, num_seeds - 1) for row in rows]
+    ground = [open_prepared(session, graph_day(each, as_of.day)) for each in last]
     found: list[tuple[Row, int, Version, Version]] = []
     for row, trained_on in zip(rows, ground, strict=True):
         for offset in range(num_seeds):
@@ -129,7 +131,9 @@ def with_settings(session: Session, row: Row, seed_offset: int) -> Session:
     changed = {name: dict(section) for name, section in row.settings.items()}
     changed.setdefault("training", {})["seed"] = config.training.seed + seed_offset
     # What the tables show; baselines of graphs take longer than a model.
-    changed.setdefault("evaluation", {}).update(baselines=["content"], hit_rate_at=list(HIT_RATES_AT))
+    changed.setdefault("evaluation", {}).update(
+        baselines=["content"], hit_rate_at=sorted({*config.evaluation.hit_rate_at, *HIT_RATES_AT})
+    )
     sections = {
         name: type(section).model_validate({**section.model_dump(), **changed.get(name, {})})
         for name, section in ((name, getattr(config, name)) for name in PinSageConfig.model_fields)

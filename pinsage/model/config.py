@@ -24,7 +24,7 @@ class ModelConfig(BaseModel, frozen=True, extra="forbid"):
         default=True, description="The head also reads the item's own features; the paper's reads the last layer alone."
     )
     temperature: float = Field(
-        default=0.1, gt=0, le=10, description="Cosines are divided by it before the popularity term is added."
+        default=0.1, ge=0.001, le=10, description="Cosines are divided by it before the popularity term is added."
     )
     popularity: bool = Field(
         default=True,

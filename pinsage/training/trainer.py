@@ -105,14 +105,8 @@ def train(
         optimizer.step()
         averaged.update_parameters(model)
         if not torch.isfinite(loss):
-            raise FloatingPointError(
-                f"training: the loss is {loss.item()} at step {step}; "
-                + (
-                    "lower training.learning_rate"
-                    if step
-                    else "features are not finite or model.temperature is too small"
-                )
-            )
+            advice = "lower training.learning_rate" if step else "features are not finite"
+            raise FloatingPointError(f"training: the loss is {loss.item()} at step {step}; {advice}")
         state.step = step + 1
         if state.step % LOG_STEPS == 0 or state.step == total:
             line = {

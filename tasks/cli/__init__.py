@@ -5,6 +5,7 @@ from typing import NoReturn
 
 import typer
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from tasks.cli import ablate, doctor, ingest, look, operate, plan, run, serve  # noqa: F401  # each registers its commands
 from tasks.cli.app import app, emit, errors
@@ -35,8 +36,7 @@ def main() -> None:
     except typer.TyperException as error:
         _end("UsageError", error.format_message(), error.exit_code)
     except ValidationError as error:
-        faults = "; ".join(f"{fault['loc'][-1]}: got {fault['input']!r}, {fault['msg']}" for fault in error.errors())
-        _end(error.title, faults, 1)
+        _end(error.title, "; ".join(map(_reason, error.errors())), 1)
     except (
         StoreError,
         ConfigError,
@@ -50,6 +50,11 @@ def main() -> None:
         if "--json" in sys.argv:
             emit({"error": {"type": type(error).__name__, "message": str(error)}})
         raise
+
+
+def _reason(fault: ErrorDetails) -> str:
+    # Without a place it is settings that do not fit together.
+    return f"{fault['loc'][-1]}: got {fault['input']!r}, {fault['msg']}" if fault["loc"] else fault["msg"]
 
 
 def _end(kind: str, message: str, code: int) -> NoReturn:

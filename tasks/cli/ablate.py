@@ -21,7 +21,7 @@ def ablate(
     from tasks.ablate import rows_of
 
     try:
-        wanted = tuple(dict.fromkeys(int(table) for table in tables.split(",")))
+        wanted = tuple(dict.fromkeys(int(table) if table.strip().isdecimal() else 0 for table in tables.split(",")))
         total = sum(len(rows_of(table)) for table in wanted) * seeds + 1
     except ValueError as error:
         raise typer.BadParameter(f"{tables!r}: {error}") from None

@@ -36,6 +36,7 @@ def test_caller_wins_over_environment_over_file(tmp_path: Path, monkeypatch: pyt
         ({"resources.chunk_rows": 5000}, "resources.chunk_rows: got 5000"),
         ({"resources.device": "tpu"}, "resources.device: got 'tpu'"),
         ({"evaluation.hit_rate_at": [0, 500]}, "evaluation.hit_rate_at.*greater than or equal to 1"),
+        ({"resources.training_processes": 3}, r"batch_pairs is 2048, which can't be split .* the 3 of resources"),
         ({"evaluation.hit_rate_at": [10]}, r"promotion.metric is hit_rate@500, but .* measures \[10\]: add its rank"),
     ],
 )

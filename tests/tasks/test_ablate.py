@@ -44,12 +44,14 @@ def test_rows_are_the_papers() -> None:
 
 
 def test_a_row_changes_its_own_settings_alone(tmp_path: Path) -> None:
-    session = Session.open(str(tmp_path), {"training.epochs": 7, "training.seed": 20})
+    measured = {"evaluation.hit_rate_at": [20], "promotion.metric": "hit_rate@20"}
+    session = Session.open(str(tmp_path), {"training.epochs": 7, "training.seed": 20, **measured})
     row = Row(1, "row", {"model": {"pooling": "mean"}})
     changed = with_settings(session, row, 2).config
     assert changed.model.pooling == "mean"
     assert (changed.training.epochs, changed.training.seed) == (7, 22)
     assert changed.evaluation.baselines == ("content",), "the table shows no other"
+    assert changed.evaluation.hit_rate_at == (10, 20, 50, 500)
     for section in ("model", "training", "evaluation"):
         changed = changed.model_copy(update={section: getattr(session.config, section)})
     assert changed == session.config
@@ -99,6 +101,16 @@ def test_planted_data_to_a_table_and_nothing_twice(tmp_path: Path) -> None:
     assert {info.key for info in store.objects.walk("")} == before
     for day in ("2026-03-21", "2026-03-23"):
         pinsage("run", "prepare", "--day", day, "--root", root, *SMALL)
+    odd = pinsage(*command, "--set", f"training.seed={2**31 - 1}", "--seeds", "2", "--json", check=False)
+    assert "seed" in json.loads(odd.stdout)["error"]["message"]
+    # Of Table 3, 512 pairs are no multiple of 3.
+    odd = pinsage(
+        "ablate", "--root", root, "--day", DAY, "--tables", "3", *SMALL, "--set", "training.batch_pairs=300", "--set",
+        "resources.training_processes=3", "--json", check=False,
+    )  # fmt: skip
+    assert "batch_pairs is 512, which can't be split equally" in json.loads(odd.stdout)["error"]["message"]
+    odd = pinsage("ablate", "--root", root, "--day", DAY, "--tables", "none", check=False)
+    assert "expected 1 (parts of the model)" in " ".join(odd.stderr.replace("│", "").split())
     refused = pinsage("ablate", "--root", root, "--day", "2026-03-26", *SMALL, check=False)
     assert refused.returncode == 1
     assert "no pair of items known as of 2026-03-23 was held out" in " ".join(refused.stderr.split())
