@@ -126,7 +126,7 @@ def measure(data: TrainingData, arguments: argparse.Namespace) -> dict[str, Any]
     torch.manual_seed(arguments.seed)
     model = PinSage(arguments.features, model_config)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
-    builder = MinibatchBuilder(data, config, model_config.num_layers)
+    builder = MinibatchBuilder(data, config, model_config)
 
     def compute(batch: Minibatch) -> None:
         loss = batch_loss(model, batch, model_config, config)

@@ -25,14 +25,13 @@ from pinsage.evaluation.similarity_spread import similarity_spread
 from pinsage.evaluation.slices import Slice, cold_slice, few_saves_slice
 from pinsage.features.assemble import content_width
 from pinsage.store import Version
-from pinsage.training.trainer import as_queries
 from pinsage.unit_rows import unit_rows
 from tasks.embed_items import embed_items
 from tasks.prepared import Prepared
 from tasks.sample_neighborhoods import open_graph
 from tasks.session import Session
 
-CODE_VERSION = 4
+CODE_VERSION = 5
 
 log = structlog.get_logger()
 
@@ -108,8 +107,8 @@ def sampled_pairs(holdout_pairs: Version, config: EvaluationConfig) -> tuple[np.
 def model_ranks(embeddings: Version, queries: np.ndarray, positives: np.ndarray) -> np.ndarray:
     """Exact ranks by the model's score."""
     vectors = np.asarray(embeddings.array("embeddings"))
-    asked = as_queries(vectors, bool(embeddings.facts["popularity_dim"]))
-    return rank_by_vectors(asked, vectors, queries, positives, threads=os.cpu_count() or 1)
+    popularity = bool(embeddings.facts["popularity_dim"])
+    return rank_by_vectors(vectors, vectors, queries, positives, popularity=popularity, threads=os.cpu_count() or 1)
 
 
 def content_of(features: Version) -> np.ndarray:

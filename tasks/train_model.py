@@ -17,7 +17,7 @@ from pinsage.store import Version, Writer
 from tasks.prepared import Prepared
 from tasks.session import Session
 
-CODE_VERSION = 7
+CODE_VERSION = 8
 
 ENVIRONMENT = {
     # Threads sleep while they wait: spinning, beside other work on the same 2 cores, made a step of the demo cost 0.6 s

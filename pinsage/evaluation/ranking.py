@@ -37,40 +37,60 @@ def rank_by_vectors(
     queries: Rows,
     positives: Rows,
     *,
+    popularity: bool = False,
     block: int = 256,
+    columns: int = 65_536,
     threads: int = 2,
 ) -> Ranks:
     """Ranks by inner product of the query's row in ``query_vectors`` with every row of ``item_vectors``.
 
-    Each distinct query is scored once. BLAS gets one thread per block, so that no thread count changes a bit.
+    Each distinct query is scored once. BLAS gets one thread per block, so that no thread count changes a bit. Vectors
+    may be mapped from files larger than memory.
 
     Args:
         query_vectors: [num_items, d].
         item_vectors: [num_items, d].
         queries: item row of each pair's query, -1 = unknown, [n].
         positives: item row of each pair's positive, -1 = unknown, [n].
-        block: distinct queries scored at once; takes block x num_items x 4 bytes a thread.
+        popularity: the last column is a popularity term, which counts in full for every query: see `as_queries`.
+        block: distinct queries scored at once; takes block x columns x 4 bytes a thread.
+        columns: items that they are scored against at once.
         threads: blocks scored at once.
 
     Returns:
         float64 [n].
     """
-    item_columns = item_vectors.T
 
     def score(rows: NDArray[np.int64], pairs: NDArray[np.int64], row_of_pair: NDArray[np.int64]) -> Ranks:
-        scores = query_vectors[rows] @ item_columns
-        scores[np.arange(len(rows)), rows] = -np.inf  # the query itself does not compete
-        target = scores[row_of_pair, positives[pairs]][:, None]
+        asked = as_queries(query_vectors[rows]) if popularity else query_vectors[rows]
+        positive = positives[pairs]
+        target = np.einsum("nd,nd->n", asked[row_of_pair], item_vectors[positive])
         margin = np.float32(TIE) * np.maximum(np.float32(1), np.abs(target))
         above, level = target + margin, target - margin
-        higher, tied = np.empty(len(pairs), np.int64), np.empty(len(pairs), np.int64)
-        for pair, row in enumerate(row_of_pair):
-            higher[pair] = np.count_nonzero(scores[row] > above[pair])
-            tied[pair] = np.count_nonzero(scores[row] >= level[pair]) - higher[pair] - 1
-        return mid_ranks(higher, tied)
+        higher, tied = np.zeros(len(pairs), np.int64), np.zeros(len(pairs), np.int64)
+        for first in range(0, len(item_vectors), columns):
+            scores = asked @ item_vectors[first : first + columns].T
+            # Neither the query itself nor the positive compete.
+            own = np.flatnonzero((rows >= first) & (rows < first + columns))
+            scores[own, rows[own] - first] = -np.inf
+            for pair, row in enumerate(row_of_pair):
+                higher[pair] += np.count_nonzero(scores[row] > above[pair])
+                tied[pair] += np.count_nonzero(scores[row] >= level[pair])
+                if first <= positive[pair] < first + columns:
+                    itself = scores[row, positive[pair] - first]
+                    higher[pair] -= itself > above[pair]
+                    tied[pair] -= itself >= level[pair]
+        return mid_ranks(higher, tied - higher)
 
     with threadpool_limits(limits=1):
         return rank_in_blocks(score, queries, positives, block, threads)
+
+
+def as_queries(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows of an index whose last column is a popularity term, asked as queries: with 1 in that column."""
+    queries = np.array(vectors)
+    queries[:, -1] = 1.0
+    return queries
 
 
 def rank_by_sparse_scores(

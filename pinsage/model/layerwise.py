@@ -21,6 +21,7 @@ from torch import Tensor
 
 from pinsage.model.pinsage import PinSage
 from pinsage.model.pooling import pool
+from pinsage.scratch import TEMPORARY, Scratch
 
 BLOCK_ROWS = 2048
 
@@ -171,13 +172,41 @@ class Layerwise:
         return workspace.outputs[0]
 
     def embed_all(
-        self, features: np.ndarray, neighbors: np.ndarray, importances: np.ndarray, log_degrees: np.ndarray
+        self,
+        features: np.ndarray,
+        neighbors: np.ndarray,
+        importances: np.ndarray,
+        log_degrees: np.ndarray,
+        scratch: Scratch = TEMPORARY,
     ) -> np.ndarray:
-        """Embeddings of every item of a catalogue that fits into memory, float32 [num_items, D (+ 1)]."""
-        h, projected = features, self.project(features)
-        for layer in range(1, self.num_layers):
-            h, projected = self.convolve(layer, h, [projected], neighbors, importances)
-        return self.embed(h, features, [projected], neighbors, importances, log_degrees)
+        """Embeddings of every item of a catalogue, float32 [num_items, D (+ 1)], in a file of ``scratch``.
+
+        Args:
+            features: float32 [num_items, F], like the others perhaps mapped.
+            neighbors: int32 [num_items, T], cut to the model's T.
+            importances: float32 [num_items, T].
+            log_degrees: float32 [num_items].
+            scratch: Where layers lie; its rows a chunk change no bit.
+        """
+        num_items = len(features)
+        h, projected = features, features[:0]
+        made: list[np.ndarray] = []
+        for layer in range(self.num_layers + 1):
+            memory = self.workspace(layer, min(num_items, scratch.chunk_rows))
+            made = [scratch.array((num_items, output.shape[1]), output.dtype) for output in memory.outputs]
+            for rows in scratch.chunks(num_items):
+                workspace = Workspace(memory.pooled[: rows.stop - rows.start], [array[rows] for array in made])
+                if layer == 0:
+                    self.project(h[rows], workspace)
+                    continue
+                parts = (projected[part] for part in scratch.chunks(num_items))
+                around = top_neighbors(neighbors[rows], importances[rows], self.model.config.top_t)
+                if layer < self.num_layers:
+                    self.convolve(layer, h[rows], parts, *around, workspace)
+                else:
+                    self.embed(h[rows], features[rows], parts, *around, log_degrees[rows], workspace)
+            h, projected = made[0] if len(made) > 1 else h, made[-1]
+        return projected
 
     def rows_are_independent(self) -> bool:
         """Whether a row has the same bits wherever it stands in a block, tried out on random rows.

@@ -12,6 +12,9 @@ import torch
 from numba import njit
 from torch import Tensor
 
+from pinsage.mapped_rows import read_rows
+from pinsage.model.config import ModelConfig
+from pinsage.model.layerwise import top_neighbors
 from pinsage.model.pinsage import Block
 from pinsage.training.config import TrainingConfig
 from pinsage.training.recency import draw_weights
@@ -20,11 +23,11 @@ from pinsage.training.schedule import num_hard_negatives
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a training reads; arrays may be memory mapped.
+    """What a training reads; arrays may be mapped from files that are larger than memory.
 
     Attributes:
         features: float32 [num_items, F].
-        neighbors: int32 [num_items, T], -1 for padding.
+        neighbors: int32 [num_items, T], -1 for padding; a model pools over the first ``top_t``.
         importances: float32 [num_items, T].
         log_degrees: float32 [num_items].
         pairs: int32 [n, 2], (query row, item row).
@@ -84,7 +87,7 @@ class MinibatchBuilder:
     Args:
         data: Features, neighborhoods and pairs.
         config: Sizes and seed.
-        num_layers: K.
+        model_config: Layers (K) and the neighbors pooled over (T).
         part: Which part of a step's pairs is wanted, counted from 0; negatives are shared by all parts.
         num_parts: Equal parts that a step is split into.
 
@@ -93,25 +96,28 @@ class MinibatchBuilder:
     """
 
     def __init__(
-        self, data: TrainingData, config: TrainingConfig, num_layers: int, part: int = 0, num_parts: int = 1
+        self,
+        data: TrainingData,
+        config: TrainingConfig,
+        model_config: ModelConfig,
+        part: int = 0,
+        num_parts: int = 1,
     ) -> None:
         if config.batch_pairs % num_parts:
             raise ValueError(
                 f"training.batch_pairs={config.batch_pairs} can't be split equally among {num_parts} processes; "
                 "choose a multiple"
             )
-        self._data, self._config, self._num_layers = data, config, num_layers
+        self._data, self._config, self._model_config = data, config, model_config
         self._part, self._num_parts = part, num_parts
         weights = draw_weights(data.ages, config.half_life_days)
         self._drawn_below = np.cumsum(weights)
         self._log_counts = _log_counts(data, weights, config)
-        # Pools are padded at their end.
-        self._pool_sizes = (data.hard_pools >= 0).sum(axis=1)
         self._position = np.full(data.num_items, -1, np.int32)
 
     def build(self, step: int) -> Minibatch:
         """The minibatch of ``step``, counted from 0."""
-        data, config = self._data, self._config
+        data, config, top_t = self._data, self._config, self._model_config.top_t
         rng = np.random.default_rng((config.seed, step))
         places = np.searchsorted(self._drawn_below, rng.random(config.batch_pairs) * self._drawn_below[-1], "right")
         drawn = data.pairs[np.minimum(places, len(data.pairs) - 1)]
@@ -125,13 +131,14 @@ class MinibatchBuilder:
         rows = np.unique(np.concatenate([drawn.ravel(), shared, hard[hard >= 0]]))
         blocks: list[Block] = []
         nodes = rows.astype(np.int32)
-        for _ in range(self._num_layers):
-            around, weights = data.neighbors[nodes], data.importances[nodes]
+        for _ in range(self._model_config.num_layers):
+            near, importances = (read_rows(array[:, :top_t], nodes) for array in (data.neighbors, data.importances))
+            around, weights = top_neighbors(near, importances, top_t)
             relabelled, nodes_below = reach(nodes, around, self._position)
             blocks.insert(0, Block(torch.from_numpy(relabelled), torch.from_numpy(weights)))
             nodes = nodes_below
         return Minibatch(
-            features=torch.from_numpy(data.features[nodes]),
+            features=torch.from_numpy(read_rows(data.features, nodes)),
             blocks=blocks,
             log_degrees=torch.from_numpy(data.log_degrees[rows]),
             query=torch.from_numpy(np.searchsorted(rows, drawn[:, 0])),
@@ -146,7 +153,8 @@ class MinibatchBuilder:
         if num == 0 or len(known) == 0:
             return np.zeros((len(queries), 0), np.int64)
         found = np.minimum(np.searchsorted(known, queries), len(known) - 1)
-        sizes = np.where(known[found] == queries, self._pool_sizes[found], 0)[:, None]
+        # Pools are padded at their end.
+        sizes = np.where(known[found] == queries, (pools[found] >= 0).sum(axis=1), 0)[:, None]
         picks = (rng.random((len(queries), num)) * sizes).astype(np.int64)
         return np.where(sizes > 0, pools[found[:, None], picks], -1).astype(np.int64)
 

@@ -14,6 +14,7 @@ from pinsage.evaluation.ranking import rank_by_vectors
 from pinsage.model.config import ModelConfig
 from pinsage.model.layerwise import Layerwise
 from pinsage.model.pinsage import PinSage
+from pinsage.scratch import TEMPORARY, Scratch
 from pinsage.training.config import TrainingConfig
 from pinsage.training.loss import accidental_positives, max_margin_loss, softmax_loss
 from pinsage.training.minibatch import Minibatch, MinibatchBuilder, TrainingData
@@ -51,6 +52,7 @@ def train(
     peers: Peers | None = None,
     resume: TrainingState | None = None,
     overlap: bool = True,
+    scratch: Scratch = TEMPORARY,
     on_checkpoint: Callable[[TrainingState], None] = lambda state: None,
     on_progress: Callable[[dict[str, Any]], None] = lambda line: None,
 ) -> Trained:
@@ -65,6 +67,7 @@ def train(
         peers: The processes that share every minibatch; the first one ranks, reports and keeps checkpoints.
         resume: Where an earlier attempt stopped.
         overlap: Build minibatches while others are computed.
+        scratch: Where all items are embedded after every epoch, to rank the tuning pairs.
         on_checkpoint: Called every ``checkpoint_steps`` steps.
         on_progress: Called every few steps with step, loss, rates.
 
@@ -88,7 +91,7 @@ def train(
         state.restore(model, mean, optimizer)
         averaged.n_averaged.fill_(state.step)
     averaging = peers.average_gradients_of(model)
-    builder = MinibatchBuilder(data, config, model_config.num_layers, peers.rank, peers.size)
+    builder = MinibatchBuilder(data, config, model_config, peers.rank, peers.size)
     total = config.epochs * config.epoch_steps
     if state.epochs_without_gain() >= config.patience:
         total = state.step
@@ -118,7 +121,7 @@ def train(
             state.history["steps"].append(line)
             on_progress({**line, "of": total, **throughput.so_far()})
         if state.step % config.epoch_steps == 0:
-            _tune(mean, data, tune_pairs, config, state, peers)
+            _tune(mean, data, tune_pairs, config, state, peers, scratch)
             on_progress({"epoch": state.step // config.epoch_steps, **(state.history["tune"] or [{}])[-1]})
             throughput.end_epoch(state.step)
         if state.step % config.checkpoint_steps == 0:
@@ -130,19 +133,12 @@ def train(
     return Trained(mean.cpu().eval(), state.history, throughput.measurements())
 
 
-def embed_all(model: PinSage, data: TrainingData, device: torch.device | None = None) -> np.ndarray:
-    """Embeddings of every item, layer by layer in memory, float32 [num_items, D (+ 1)]."""
+def embed_all(
+    model: PinSage, data: TrainingData, device: torch.device | None = None, scratch: Scratch = TEMPORARY
+) -> np.ndarray:
+    """Embeddings of every item, layer by layer and chunk by chunk, float32 [num_items, D (+ 1)]."""
     inference = Layerwise(model, threads=torch.get_num_threads(), device=device or torch.device("cpu"))
-    return inference.embed_all(data.features, data.neighbors, data.importances, data.log_degrees)
-
-
-def as_queries(embeddings: np.ndarray, popularity: bool) -> np.ndarray:
-    """Embeddings asked as queries: 1 in the column of the popularity term."""
-    if not popularity:
-        return embeddings
-    queries = embeddings.copy()
-    queries[:, -1] = 1.0
-    return queries
+    return inference.embed_all(data.features, data.neighbors, data.importances, data.log_degrees, scratch)
 
 
 def batch_loss(model: torch.nn.Module, batch: Minibatch, model_config: ModelConfig, config: TrainingConfig) -> Tensor:
@@ -173,13 +169,14 @@ def _tune(
     config: TrainingConfig,
     state: TrainingState,
     peers: Peers,
+    scratch: Scratch,
 ) -> None:
     at = min(TUNE_K, max(1, data.num_items // 10))
     rate, num_queries = float("nan"), 0
     if peers.rank == 0 and len(tune_pairs):
-        embeddings = embed_all(model, data, peers.device)
-        queries = as_queries(embeddings, model.config.popularity)
-        ranks = rank_by_vectors(queries, embeddings, tune_pairs[:, 0], tune_pairs[:, 1])
+        vectors = embed_all(model, data, peers.device, scratch)
+        queries, positives = tune_pairs.T
+        ranks = rank_by_vectors(vectors, vectors, queries, positives, popularity=model.config.popularity)
         defined = ranks[~np.isnan(ranks)]
         if len(defined):
             rate, num_queries = float((defined <= at).mean()), len(defined)

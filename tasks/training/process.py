@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from pinsage.config import PinSageConfig
-from pinsage.model.layerwise import top_neighbors
+from pinsage.scratch import Scratch
 from pinsage.store import DamagedVersionError, Store, Version, Writer
 from pinsage.training.minibatch import TrainingData
 from pinsage.training.peers import Peers
@@ -85,12 +85,13 @@ def train_versions(session: Session, day: str, inputs: list[Version], peers: Pee
             log.info("training step", **line)
 
     return train(
-        open_training_data(by_dataset, session.config),
+        open_training_data(by_dataset),
         np.asarray(by_dataset["pairs"].array("tune")),
         session.config.model,
         session.config.training,
         peers=peers,
         resume=resume,
+        scratch=Scratch(session.store.scratch("training"), session.config.resources.chunk_rows),
         on_checkpoint=on_checkpoint,
         on_progress=on_progress,
     )
@@ -117,16 +118,12 @@ def write_model(out: Writer, inputs: list[Version], trained: Trained) -> None:
     out.measurements.update(trained.measurements)
 
 
-def open_training_data(versions: dict[str, Version], config: PinSageConfig) -> TrainingData:
-    """Map what the training reads; the neighborhoods are cut to the model's T."""
-    neighborhoods = versions["neighborhoods"]
-    neighbors, importances = top_neighbors(
-        neighborhoods.array("neighbors"), neighborhoods.array("importances"), config.model.top_t
-    )
+def open_training_data(versions: dict[str, Version]) -> TrainingData:
+    """Map what the training reads."""
     return TrainingData(
         features=versions["features"].array("features"),
-        neighbors=neighbors,
-        importances=importances,
+        neighbors=versions["neighborhoods"].array("neighbors"),
+        importances=versions["neighborhoods"].array("importances"),
         log_degrees=np.log1p(open_graph(versions["graph"]).item_degrees()).astype(np.float32),
         pairs=np.asarray(versions["pairs"].array("train")),
         ages=np.asarray(versions["pairs"].array("train_ages")),

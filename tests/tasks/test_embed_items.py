@@ -138,7 +138,7 @@ def by_minibatch(network: PinSage, features: np.ndarray, prepared: Prepared) -> 
         hard_pools=np.zeros((0, 1), np.int32),
     )
     config = TrainingConfig(batch_pairs=20 * num_items, shared_negatives=1)
-    batch = MinibatchBuilder(data, config, network.config.num_layers).build(0)
+    batch = MinibatchBuilder(data, config, network.config).build(0)
     with torch.inference_mode():
         vectors, terms = network(batch.features, batch.blocks, batch.log_degrees)
     assert len(vectors) == num_items, "every item was drawn"

@@ -16,17 +16,29 @@ def brute_force(scores: np.ndarray, query: int, positive: int) -> float:
     return 1 + (scores[others] > scores[positive]).sum() + (scores[others] == scores[positive]).sum() / 2
 
 
-def test_vectors_and_sparse_scores_rank_like_brute_force() -> None:
+@pytest.mark.parametrize("columns", [1, 7, 30, 100])
+def test_vectors_and_sparse_scores_rank_like_brute_force(columns: int) -> None:
     rng = np.random.default_rng(5)
     scores = rng.integers(0, 4, (30, 30)).astype(np.float32)  # many ties and zeros
     queries, positives = rng.integers(0, 30, 200), rng.integers(0, 30, 200)
     kept = queries != positives
     queries, positives = queries[kept], positives[kept]
     expected = [brute_force(scores[q], q, p) for q, p in zip(queries, positives, strict=True)]
-    by_vectors = rank_by_vectors(scores, np.eye(30, dtype=np.float32), queries, positives, block=7)
+    by_vectors = rank_by_vectors(scores, np.eye(30, dtype=np.float32), queries, positives, block=7, columns=columns)
     np.testing.assert_allclose(by_vectors, expected)
     found = sparse.csr_array(scores)
     np.testing.assert_allclose(rank_by_sparse_scores(lambda rows: found[rows], 30, queries, positives), expected)
+
+
+def test_a_popularity_term_counts_in_full_for_every_query() -> None:
+    rng = np.random.default_rng(6)
+    vectors = rng.standard_normal((40, 5)).astype(np.float32)
+    queries, positives = np.arange(40), (np.arange(40) + 1) % 40
+    scores = vectors[:, :4] @ vectors[:, :4].T + vectors[:, 4]
+    expected = [brute_force(scores[q], q, p) for q, p in zip(queries, positives, strict=True)]
+    ranks = rank_by_vectors(vectors, vectors, queries, positives, popularity=True)
+    np.testing.assert_allclose(ranks, expected)
+    assert (ranks != rank_by_vectors(vectors, vectors, queries, positives)).any()
 
 
 def test_unknown_items_are_undefined_and_not_zero() -> None:

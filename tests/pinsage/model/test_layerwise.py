@@ -11,6 +11,7 @@ import torch
 from pinsage.model.config import ModelConfig
 from pinsage.model.layerwise import BLOCK_ROWS, Layerwise, top_neighbors
 from pinsage.model.pinsage import PinSage
+from pinsage.scratch import Scratch
 
 NUM_ITEMS, WIDTH = 2 * BLOCK_ROWS + 77, 12
 
@@ -50,6 +51,14 @@ def test_chunks_and_parts_change_no_bit(items: dict[str, np.ndarray], cuts: list
         for (output, _), rows, each in zip(layers, ranges, around, strict=True)
     ]
     assert np.array_equal(np.concatenate(made), whole.embed_all(**items))
+
+
+@pytest.mark.parametrize("num_layers", [1, 3])
+def test_a_whole_catalogue_chunk_by_chunk_is_the_same(items: dict[str, np.ndarray], num_layers: int) -> None:
+    whole = inference(num_layers=num_layers).embed_all(**items)
+    chunked = inference(num_layers=num_layers).embed_all(**items, scratch=Scratch(chunk_rows=BLOCK_ROWS))
+    assert whole.shape == (NUM_ITEMS, 9)
+    assert np.array_equal(whole, chunked)
 
 
 def test_rows_are_independent_here() -> None:

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from pinsage.evaluation.ranking import as_queries
 from pinsage.model.config import ModelConfig
 from pinsage.training.config import TrainingConfig
 from pinsage.training.minibatch import TrainingData
 from pinsage.training.state import TrainingState
-from pinsage.training.trainer import as_queries, embed_all, train
+from pinsage.training.trainer import embed_all, train
 from tests.pinsage.training.planted import SMALL, planted_data
 
 # The planted features are mostly noise: what is learnt comes from the neighborhoods.
@@ -32,7 +33,7 @@ def test_neighbors_in_the_embedding_are_of_the_same_community(loss: str) -> None
     model, history, _ = train(data, tune, MODEL, config)
     found = embed_all(model, data)
     queries = data.pairs[:200, 0]
-    scores = as_queries(found, True)[queries] @ found.T
+    scores = as_queries(found[queries]) @ found.T
     scores[np.arange(len(queries)), queries] = -np.inf
     top = np.argsort(-scores, axis=1)[:, :10]
     assert (top % 8 == queries[:, None] % 8).mean() > 0.9, "content alone reaches 0.5, chance 0.125"

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from pinsage.model.config import ModelConfig
 from pinsage.training.loss import accidental_positives, max_margin_loss, softmax_loss
 from pinsage.training.minibatch import MinibatchBuilder
 from tests.pinsage.training.planted import SMALL, planted_data
@@ -69,7 +70,7 @@ def test_equal_parts_average_to_the_whole(margin: float | None) -> None:
 
 def test_accidental_positives_are_the_pairs_own_items() -> None:
     data, _ = planted_data()
-    batch = MinibatchBuilder(data, SMALL, 1).build(2)
+    batch = MinibatchBuilder(data, SMALL, ModelConfig(num_layers=1)).build(2)
     masked = accidental_positives(batch)
     query, item, shared = (positions.tolist() for positions in (batch.query, batch.item, batch.shared))
     expected = [[drawn in (one, other) for drawn in shared] for one, other in zip(query, item, strict=True)]
