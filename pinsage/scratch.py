@@ -29,17 +29,23 @@ class Scratch(NamedTuple):
         Its file has no name and is gone with its last user, killed or not.
 
         Raises:
-            OSError: The disk is full.
+            OSError: The folder can't be written, or its disk is full.
         """
         num_bytes = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
         if not num_bytes:  # an empty file cannot be mapped
             return np.zeros(shape, dtype)
-        if self.folder is not None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=self.folder) as file:
-            # A full disk is an error here; met through the map it would be a SIGBUS.
-            os.posix_fallocate(file.fileno(), 0, num_bytes)
-            return np.asarray(np.memmap(file, dtype, "r+", shape=shape))
+        folder = self.folder or Path(tempfile.gettempdir())
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder) as file:
+                # A full disk is an error here; met through the map it would be a SIGBUS.
+                os.posix_fallocate(file.fileno(), 0, num_bytes)
+                return np.asarray(np.memmap(file, dtype, "r+", shape=shape))
+        except OSError as error:
+            advice = "make room, or point PINSAGE_CACHE to a disk that has it"
+            raise OSError(
+                error.errno, f"{num_bytes:,} bytes of scratch: {error.strerror}; {advice}", str(folder)
+            ) from None
 
     def chunks(self, num_rows: int) -> Iterator[slice]:
         """Ranges of rows, in order."""
