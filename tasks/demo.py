@@ -81,7 +81,12 @@ def _with_airflow(airflow: LocalAirflow, session: Session, *, run: bool, stay: b
 
 
 def _run(airflow: LocalAirflow, session: Session) -> None:
-    runs = [("pinsage_prepare", day) for day in days_to_prepare(session, DAY)]
+    days = days_to_prepare(session, DAY)
+    console.print(
+        f"A model for {DAY} takes {len(days)} prepared days: whose graph it is trained on, as of which it is measured, "
+        "and its own"
+    )
+    runs = [("pinsage_prepare", day) for day in days]
     runs += [("pinsage_train", DAY), ("pinsage_publish", DAY)]
     table = Table("DAG", "day", "task", "state", "seconds", title="What Airflow ran")
     for dag, day in runs:
@@ -95,7 +100,7 @@ def _run(airflow: LocalAirflow, session: Session) -> None:
 
 def _progress(task: str, state: str, seconds: float) -> None:
     # A mapped task says what it is for in brackets, which are no markup.
-    console.print(f"  {task}: {state} in {seconds:.1f} s", markup=False)
+    console.print(f"  {task}: {state} {'for' if state == 'running' else 'in'} {seconds:.1f} s", markup=False)
 
 
 def _show(session: Session) -> None:

@@ -11,6 +11,22 @@ from pinsage.store.digests import plain
 from tasks.days import check_day
 from tasks.session import Session
 
+OURS = "PinSage"
+# Methods as people call them, and what they do.
+METHODS = {
+    "pinsage": (OURS, "the model: nearest by its embeddings, with its popularity term"),
+    "likeness": (
+        "PinSage, likeness alone",
+        "the same without the popularity term, as recommendations ask unless told otherwise",
+    ),
+    "pagerank": ("PageRank", "walks that return to the item asked about, some steps far, computed exactly"),
+    "popularity": ("popularity", "the items on most boards, the same for every query"),
+    "item_knn": ("item-kNN", "items that share most boards with the item asked about"),
+    "random_walk": ("random walk", "the item's neighborhood, most visited first; only as long as the neighborhood is"),
+    "matrix_factorisation": ("matrix factorisation", "factors of items and boards, learned from the saves alone"),
+    "content": ("content", "cosine of the items' own features, no saves"),
+}
+
 
 def metrics_of_day(session: Session, day: str) -> dict[str, Any]:
     """The metrics of a model of ``day``: of the champion, as it was promoted, before others; of the settings given.
@@ -42,29 +58,44 @@ def metrics_of_day(session: Session, day: str) -> dict[str, Any]:
 
 def evaluation_table(metrics: dict[str, Any]) -> Table:
     """PinSage and every baseline, with the pool's size; the best of each column is bold."""
-    methods: dict[str, dict[str, Any]] = metrics["methods"]
-    names = [name for name in methods["pinsage"] if name != "interval"]
+    header, rows = _cells(metrics)
     table = Table(title=f"{metrics['num_queries']:,} queries against {metrics['pool_size']:,} items")
-    # Names may break between words: on 80 columns nothing is cut off.
-    table.add_column("method")
-    for name in names:
-        table.add_column(name.replace("_", " "), justify="right")
-    best = {name: max((each.get(name) or 0.0) for each in methods.values()) for name in names}
-    for method, values in sorted(methods.items(), key=lambda each: (each[0] != "pinsage", each[0])):
-        cells = []
-        for name in names:
-            value = values.get(name)
-            shown = "-" if value is None else f"{value:.4f}"
-            cells.append(f"[bold]{shown}[/]" if value is not None and value == best[name] else shown)
-        table.add_row(method.replace("_", " "), *cells)
+    for number, name in enumerate(header):
+        # A space to break at: on 80 columns nothing is cut off.
+        table.add_column(name.replace("@", " @"), justify="right" if number else "left", no_wrap=number == 0)
+    best = [max(column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [
+            f"[bold]{cell}[/]" if cell == top and cell != "-" else cell for cell, top in zip(row, best, strict=True)
+        ]
+        table.add_row(row[0], *cells[1:])
     return table
 
 
 def evaluation_markdown(metrics: dict[str, Any]) -> str:
     """The same table as Markdown, for where a person is asked."""
+    header, rows = _cells(metrics)
+    return "\n".join(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *rows])
+
+
+def metric_name(name: str, reciprocal_scale: int) -> str:
+    """A metric as people write it: hit_rate@50 -> hit-rate@50."""
+    return {"mrr": "MRR", "mrr_scaled": f"MRR, scaled by {reciprocal_scale}"}.get(name, name.replace("_", "-"))
+
+
+def _cells(metrics: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Header, and a row for every method in the order of `METHODS`, to three digits."""
     methods: dict[str, dict[str, Any]] = metrics["methods"]
     names = [name for name in methods["pinsage"] if name != "interval"]
-    lines = [["method", *names], ["---"] * (len(names) + 1)]
-    for method, values in sorted(methods.items(), key=lambda each: (each[0] != "pinsage", each[0])):
-        lines.append([method, *("-" if values.get(name) is None else f"{values[name]:.4f}" for name in names)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    alone = metrics["without_popularity"]["all"]
+    if any(alone[name] != methods["pinsage"][name] for name in names):
+        methods = {**methods, "likeness": alone}
+    rows = [
+        [
+            METHODS[method][0],
+            *("-" if (value := methods[method].get(name)) is None else f"{value:.3f}" for name in names),
+        ]
+        for method in METHODS
+        if method in methods
+    ]
+    return ["method", *(metric_name(name, metrics["reciprocal_scale"]) for name in names)], rows

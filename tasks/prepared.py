@@ -48,6 +48,7 @@ def open_prepared(session: Session, day: str) -> Prepared:
     Raises:
         NotPreparedError: Nothing was prepared for the day; the message lists the days that are.
         NoDataError: Nothing could be: the day has no data.
+        MissingPartitionError: It was not delivered yet.
     """
     version = session.store.referenced(f"prepared/{check_day(day)}")
     if version is None:

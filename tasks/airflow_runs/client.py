@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 FINISHED = ("success", "failed", "skipped", "upstream_failed", "removed")
+PROGRESS_SECONDS = 30.0
 
 
 class AirflowFailedError(RuntimeError):
@@ -92,7 +93,8 @@ class AirflowClient:
         Args:
             dag: Its id.
             run: Its run's id.
-            on_task: Called with name (that of a mapped task with what it is for), state and seconds when a task ends.
+            on_task: Called with name (that of a mapped task with what it is for), state and seconds when a task ends,
+                and every half minute while one is running.
             timeout_seconds: Then it fails.
 
         Returns:
@@ -102,7 +104,9 @@ class AirflowClient:
             AirflowFailedError: The run failed; the message names the task and the end of its log.
         """
         reported: set[str] = set()
-        until = time.monotonic() + timeout_seconds
+        started: dict[str, float] = {}
+        told = time.monotonic()
+        until = told + timeout_seconds
         while time.monotonic() < until:
             # Asked before the tasks, so that the tasks of an ended run are all seen.
             state = self.call("GET", f"/dags/{dag}/dagRuns/{run}")["state"]
@@ -111,6 +115,15 @@ class AirflowClient:
                 if task["state"] in FINISHED and task["name"] not in reported:
                     reported.add(task["name"])
                     on_task(task["name"], task["state"], task["seconds"])
+                    told = time.monotonic()
+            running = [task["name"] for task in tasks if task["state"] == "running"]
+            now = time.monotonic()
+            for name in running:
+                started.setdefault(name, now)
+            if running and now > told + PROGRESS_SECONDS:
+                told = now
+                for name in running:
+                    on_task(name, "running", now - started[name])
             if state == "success":
                 return tasks
             if state == "failed":

@@ -78,6 +78,9 @@ def _print_items(title: str, found: list[dict[str, Any]], as_json: bool) -> None
         emit(found)
         return
     table = Table("item", "title", "category", "score", title=escape(title))
+    if not found:
+        console.print(f"no {escape(title)}")
+        return
     for each in found:
         # Catalogues hold brackets, which are no markup.
         table.add_row(*(escape(str(each[name])) for name in ("item_id", "title", "category")), f"{each['score']:.3f}")

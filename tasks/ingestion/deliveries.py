@@ -65,6 +65,7 @@ class Deliveries:
 
         Raises:
             NoDataError: It has none; the message names the days that have.
+            MissingPartitionError: It lies after all saves that were delivered: what it will hold is not known yet.
         """
         for table in ("items", "saves"):
             if self.days_for(table, day):
@@ -79,6 +80,12 @@ class Deliveries:
             raise NoDataError(
                 f"day {day}: no raw/{table} up to it{reach}; they were delivered for {known[0]} to {known[-1]}: choose "
                 f"a day that they reach, such as {(self.days('saves') or known)[-1]}, or ingest earlier ones"
+            )
+        newest = self.days("saves")[-1]
+        if day > newest and self.raw("saves", newest).facts["timed"]:
+            raise MissingPartitionError(
+                f"day {day}: no saves were delivered for it or any later day, the newest are of {newest}; choose that "
+                f"day, or ingest {day} first (where nothing was saved: a FILE without rows and --day {day})"
             )
 
     def raw(self, table: str, day: str) -> Version:

@@ -78,7 +78,7 @@ def scatter(rows: Sequence[Row], x: str, y: str, kind: str, title: str) -> str:
         alt.Chart(alt.Data(values=list(rows)), width=WIDTH, height=HEIGHT)
         .mark_point(filled=True, size=60, opacity=0.9)
         .encode(
-            x=alt.X(f"{x}:Q", title=title, scale=alt.Scale(type="log"), axis=alt.Axis(tickCount=5, format="~s")),
+            x=alt.X(f"{x}:Q", title=title, scale=alt.Scale(type="log"), axis=alt.Axis(tickCount=5, format="~g")),
             y=alt.Y(f"{y}:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5)),
             color=alt.Color(f"{kind}:N", scale=alt.Scale(range=[OURS, OTHERS]), legend=_LEGEND),
         )

@@ -4,25 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from tasks.evaluation_table import METHODS, OURS, metric_name
 from tasks.report.blocks import Block, Cell, Chart, Section, Table
 from tasks.report.charts import ranked
 from tasks.report.sources import Sources
 
-OURS = "PinSage"
-# Methods as people call them, and what they do.
-METHODS = {
-    "pinsage": (OURS, "the model: nearest by its embeddings, with its popularity term"),
-    "likeness": (
-        "PinSage, likeness alone",
-        "the same without the popularity term, as recommendations ask unless told otherwise",
-    ),
-    "pagerank": ("PageRank", "walks that return to the item asked about, some steps far, computed exactly"),
-    "popularity": ("popularity", "the items on most boards, the same for every query"),
-    "item_knn": ("item-kNN", "items that share most boards with the item asked about"),
-    "random_walk": ("random walk", "the item's neighborhood, most visited first; only as long as the neighborhood is"),
-    "matrix_factorisation": ("matrix factorisation", "factors of items and boards, learned from the saves alone"),
-    "content": ("content", "cosine of the items' own features, no saves"),
-}
 SLICES = {
     "few_saves": "When the item to be found has few saves, at most {max_saves:,}",
     "few_saves_queries": "When the item asked about has few saves, at most {max_saves:,}",
@@ -62,11 +48,6 @@ def evaluation(sources: Sources) -> Section:
     known = [METHODS[name] for name in METHODS if name in methods or (name == "likeness" and alone)]
     blocks: list[Block] = [*charts, Table(["method", "what it recommends"], known, words=True), *tables]
     return Section("Evaluation", note, blocks)
-
-
-def metric_name(name: str, reciprocal_scale: int) -> str:
-    """A metric as people write it: hit_rate@50 -> hit-rate@50."""
-    return {"mrr": "MRR", "mrr_scaled": f"MRR, scaled by {reciprocal_scale}"}.get(name, name.replace("_", "-"))
 
 
 def _rows(methods: dict[str, Any], name: str) -> list[dict[str, Any]]:

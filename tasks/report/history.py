@@ -6,9 +6,9 @@ from typing import Any
 
 from pinsage.store import Version
 from pinsage.store.names import split_uri
+from tasks.evaluation_table import METHODS
 from tasks.report.blocks import Chart, Section
 from tasks.report.charts import lines
-from tasks.report.evaluation import METHODS
 from tasks.report.sources import Sources
 
 MAX_DAYS = 26

@@ -15,13 +15,13 @@ EDGES = np.linspace(-1, 1, 41)
 
 
 def similarity(sources: Sources) -> Section:
-    """The distribution for the model and for the items' own features, with its kurtosis."""
+    """The distribution for the model and for the items' own features, with its standard deviation and kurtosis."""
     width = int(sources.embeddings.facts["width"]) - bool(sources.embeddings.facts["popularity_dim"])
     spaces = {
         "pinsage": np.asarray(sources.index.array("embeddings"))[:, :width],
         "content": np.asarray(sources.features.array("features"))[:, : content_width(sources.features.json("columns"))],
     }
-    rows, kurtosis = [], []
+    rows, spread = [], []
     for name, vectors in spaces.items():
         cosines = random_cosines(vectors, num_samples=NUM_PAIRS, seed=SEED)
         if len(cosines) == 0 or cosines.std() < 1e-9:
@@ -32,12 +32,16 @@ def similarity(sources: Sources) -> Section:
             {"cosine": round(float(x), 3), "share": float(share), "space": name}
             for x, share in zip(middles, shares, strict=True)
         ]
-        kurtosis.append(f"{name} {((cosines - cosines.mean()) ** 4).mean() / cosines.std() ** 4:.2f}")
+        spread.append(f"{name} {cosines.std():.2f}, kurtosis {_kurtosis(cosines):.1f}")
     note = (
         "How alike two items are that have nothing to do with each other, drawn at random. A wide spread tells items "
         "apart; embeddings that all point one way say little, and collide in an index."
     )
     if not rows:
         return Section("Similarity", "There are too few items with embeddings.")
-    caption = f"Cosine similarity of {NUM_PAIRS:,} random pairs. Kurtosis: {', '.join(kurtosis)} (lower is wider)."
+    caption = f"Cosine similarity of {NUM_PAIRS:,} random pairs. Standard deviation: {'; '.join(spread)}."
     return Section("Similarity", note, [Chart(lines(rows, "cosine", "share", "cosine", kind="space"), caption)])
+
+
+def _kurtosis(values: np.ndarray) -> float:
+    return float(((values - values.mean()) ** 4).mean() / values.std() ** 4)

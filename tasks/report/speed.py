@@ -11,7 +11,7 @@ def speed(sources: Sources) -> Section:
     """Training epoch by epoch, the share of the embeddings that was computed anew, and what recall costs in time."""
     return Section(
         "Speed",
-        "Measured while the versions were made, on whatever else the machine did then.",
+        "Measured while the versions were made, beside whatever other work the machine had.",
         [Facts(_numbers(sources)), *_training(sources), *_index(sources)],
     )
 
@@ -21,7 +21,11 @@ def _numbers(sources: Sources) -> list[tuple[str, str]]:
     shown = [
         (trained.get("examples_per_second"), "{:,.0f}", "pairs trained on in a second"),
         (trained.get("idle_share"), "{:.1%}", "of the training spent waiting for minibatches"),
-        (embedded.get("share_computed"), "{:.1%}", "of the embedding rows computed anew, the others copied"),
+        (
+            embedded.get("share_computed"),
+            "{:.1%}",
+            "of the embedding rows computed anew, the others copied from an earlier day",
+        ),
         (embedded.get("compute_seconds"), "{:,.1f} s", "spent on computing them"),
         (embedded.get("compute_seconds_saved"), "{:,.1f} s", "saved by copying"),
     ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tasks.evaluation_table import METHODS, metric_name
 from tasks.report.blocks import Facts, Section
-from tasks.report.evaluation import METHODS, metric_name
 from tasks.report.sources import Sources
 
 

@@ -82,7 +82,7 @@ def train_versions(session: Session, day: str, inputs: list[Version], peers: Pee
 
     def on_progress(line: dict[str, Any]) -> None:
         if peers.rank == 0:
-            log.info("training step", **line)
+            log.info("epoch evaluated" if "epoch" in line else "training step", **line)
 
     return train(
         open_training_data(by_dataset),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -95,15 +96,30 @@ def test_the_plan_is_what_runs(delivered: tuple[Path, Path], tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("day", "noted"), [(DAY, False), ("2026-03-26", True)])
-def test_a_day_after_which_nothing_was_held_out_is_noted(delivered: tuple[Path, Path], day: str, noted: bool) -> None:
-    shown = json.loads(pinsage("plan", "--root", str(delivered[1]), "--day", day, *SMALL, "--json").stdout)
-    assert bool(shown["notes"]) == noted
-    if noted:
-        (note,) = shown["notes"]
-        assert "for the days after 2026-03-23 up to 2026-03-26" in note
-        assert f"the newest day with saves is {DAY}" in note
-        assert note in " ".join(pinsage("plan", "--root", str(delivered[1]), "--day", day, *SMALL).stdout.split())
+def test_a_day_after_which_nothing_was_held_out_is_noted_and_one_not_delivered_is_refused(
+    delivered: tuple[Path, Path], tmp_path: Path
+) -> None:
+    root, later = tmp_path / "store", "2026-03-26"
+    shutil.copytree(delivered[1], root)
+    assert json.loads(pinsage("plan", "--root", str(root), "--day", DAY, *SMALL, "--json").stdout)["notes"] == []
+    for command in (["plan"], ["run", "all"]):
+        refused = pinsage(*command, "--root", str(root), "--day", later, *SMALL, check=False)
+        assert refused.returncode == 1
+        assert f"no saves were delivered for it or any later day, the newest are of {DAY}" in said(refused.stderr)
+    header = tmp_path / "saves.csv"
+    header.write_text("item_id,collection,ts\n")
+    mapping = ("--board-id", "collection", "--timestamp", "ts")
+    pinsage("ingest", "--root", str(root), "--saves", str(header), "--day", later, *mapping)
+    shown = json.loads(pinsage("plan", "--root", str(root), "--day", later, *SMALL, "--json").stdout)
+    (note,) = shown["notes"]
+    assert "for the days after 2026-03-23 up to 2026-03-26" in note
+    assert f"the newest day with saves is {DAY}" in note
+    assert note in said(pinsage("plan", "--root", str(root), "--day", later, *SMALL).stdout)
+
+
+def said(text: str) -> str:
+    """What a terminal shows, on one line."""
+    return " ".join(text.split())
 
 
 @pytest.mark.slow
