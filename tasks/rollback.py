@@ -21,7 +21,7 @@ def rollback(store: Store, name: str) -> Reference:
     history = log.history()
     in_force = _in_force(history)
     if len(in_force) < 2:
-        raise LookupError(f"reference {name} has {len(history)} entries and no earlier version to go back to")
+        raise LookupError(f"reference {name}: there is no earlier version to go back to")
     present, earlier = in_force[-1], in_force[-2]
     return log.append(earlier.uri, after=history[-1].number, details={"rollback_of": present.number})
 

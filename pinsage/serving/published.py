@@ -50,11 +50,11 @@ class PublishedIndex:
         text = str(item_id)
         ids = self._sorted_ids
         place = bisect_left(ids, text)
-        near = ", ".join(repr(each) for each in ids[max(place - 1, 0) : place + 2])
+        near = ", ".join(ids[max(place - 1, 0) : place + 2])
         shown = text if len(text) <= 80 else f"{text[:80]}..."
         raise UnknownItemError(
             f"item {shown!r} is not among the {len(self.row_of):,} items of {self.version.uri}; "
-            f"ids next to it: {near or 'none'}; a search for words of its title finds it, too"
+            f"ids next to it: {near or 'none'}; `pinsage search WORDS` finds ids by titles"
         )
 
     def knows(self, item_id: Any) -> bool:
