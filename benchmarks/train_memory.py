@@ -21,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ import numpy as np
 import torch
 
 from pinsage.model.config import ModelConfig
+from pinsage.model.layerwise import Layerwise
 from pinsage.scratch import Scratch
 from pinsage.training.config import TrainingConfig
 from pinsage.training.minibatch import TrainingData
@@ -56,8 +58,8 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="pinsage-train-memory-", dir=options.scratch))
     try:
         plant(folder, options)
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            result = pool.apply(measure, (folder, options))
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            result = pool.submit(measure, folder, options).result()
         mapped = sum((folder / f"{name}.npy").stat().st_size for name in ("features", "neighbors", "importances"))
     finally:
         shutil.rmtree(folder)
@@ -135,7 +137,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         weights.update(name.encode() + value.numpy().tobytes())
     vectors = embed_all(model, data, scratch=scratch)
     return {
-        "scratch_bytes": 4 * options.items * (2 * options.hidden + max(options.hidden, model.embedding_width)),
+        "scratch_bytes": 4 * options.items * Layerwise(model).scratch_width(),
         "anonymous_bytes_before": before,
         "peak_anonymous_bytes": peak[0],
         "seconds_a_step": round(stepped[0] / options.steps, 3),

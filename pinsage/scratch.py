@@ -1,4 +1,4 @@
-"""Arrays of every item while something is computed, in files without names: they need not fit into memory."""
+"""Arrays of every item while something is computed: in memory, or in files without names where they may not fit."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from numpy.typing import DTypeLike
 
 
 class Scratch(NamedTuple):
-    """Where such arrays lie, and how many of their rows are in memory at once.
+    """Where such arrays lie, and how many of their rows are worked on at once.
 
     Attributes:
-        folder: Folder on a disk, created when needed; the system's temporary folder when None.
-        chunk_rows: Rows worked on at once, a multiple of 4096.
+        folder: Folder on a disk, created when needed; None = in memory.
+        chunk_rows: Rows worked on at once.
     """
 
     folder: Path | None = None
     chunk_rows: int = 65_536
 
     def array(self, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
-        """A new array of zeros, which the system may write to disk when memory is short.
+        """A new array of zeros; of one in a folder, the system may write pages to the disk when memory is short.
 
         Its file has no name and is gone with its last user, killed or not.
 
@@ -32,20 +32,19 @@ class Scratch(NamedTuple):
             OSError: The folder can't be written, or its disk is full.
         """
         num_bytes = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-        if not num_bytes:  # an empty file cannot be mapped
+        if self.folder is None or not num_bytes:  # an empty file cannot be mapped
             return np.zeros(shape, dtype)
-        folder = self.folder or Path(tempfile.gettempdir())
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder) as file:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder) as file:
                 # A full disk is an error here; met through the map it would be a SIGBUS.
                 os.posix_fallocate(file.fileno(), 0, num_bytes)
                 return np.asarray(np.memmap(file, dtype, "r+", shape=shape))
         except OSError as error:
-            advice = "make room, or point PINSAGE_CACHE to a disk that has it"
-            raise OSError(
-                error.errno, f"{num_bytes:,} bytes of scratch: {error.strerror}; {advice}", str(folder)
-            ) from None
+            message = (
+                f"{num_bytes:,} bytes of scratch: {error.strerror}; point PINSAGE_CACHE to a folder with that room"
+            )
+            raise OSError(error.errno, message, str(self.folder)) from None
 
     def chunks(self, num_rows: int) -> Iterator[slice]:
         """Ranges of rows, in order."""
@@ -53,5 +52,4 @@ class Scratch(NamedTuple):
             yield slice(start, min(start + self.chunk_rows, num_rows))
 
 
-TEMPORARY = Scratch()
-"""In the system's temporary folder."""
+IN_MEMORY = Scratch()

@@ -6,19 +6,23 @@ For each pair (query, positive) every item but the query itself competes. The ra
 
 the mean over all orders of the tied items. A method that scores everything alike gets the middle of the catalogue
 and gains nothing from the order of rows; one that leaves most items at zero pays for the ones it did not find.
-Scores closer than ``TIE`` (relative, or absolute below 1) are the same: equal vectors must tie although a matrix
-product rounds them differently in different columns. Pairs with a row of -1 (not in the catalogue) have rank NaN.
+Scores closer than ``TIE`` times the lengths of the two vectors, or 1, are the same: equal vectors must tie although a
+matrix product rounds them differently in different columns. Pairs with a row of -1 (not in the catalogue) have rank
+NaN.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from threadpoolctl import threadpool_limits
+
+from pinsage.mapped_rows import read_rows
 
 TIE = 1e-6
 
@@ -58,32 +62,40 @@ def rank_by_vectors(
         threads: blocks scored at once.
 
     Returns:
-        float64 [n].
+        float64 [n]; NaN also where a vector is not finite.
     """
+    ask = as_queries if popularity else np.asarray
+    known = known_pairs(queries, positives)
+    asked = ask(read_rows(query_vectors, queries[known]))
+    wanted = read_rows(item_vectors, positives[known])
+    target = np.full(len(queries), np.nan, np.float32)
+    target[known] = np.einsum("nd,nd->n", asked, wanted)
+    margin = np.ones(len(queries), np.float32)
+    # Sums of products are rounded as the lengths are large, however small they end.
+    margin[known] = TIE * np.maximum(1, np.linalg.norm(asked, axis=1) * np.linalg.norm(wanted, axis=1))
+    above, level = target + margin, target - margin
+    ranks = np.where(np.isnan(target), np.nan, 1.0)
 
-    def score(rows: NDArray[np.int64], pairs: NDArray[np.int64], row_of_pair: NDArray[np.int64]) -> Ranks:
-        asked = as_queries(query_vectors[rows]) if popularity else query_vectors[rows]
-        positive = positives[pairs]
-        target = np.einsum("nd,nd->n", asked[row_of_pair], item_vectors[positive])
-        margin = np.float32(TIE) * np.maximum(np.float32(1), np.abs(target))
-        above, level = target + margin, target - margin
-        higher, tied = np.zeros(len(pairs), np.int64), np.zeros(len(pairs), np.int64)
-        for first in range(0, len(item_vectors), columns):
-            scores = asked @ item_vectors[first : first + columns].T
-            # Neither the query itself nor the positive compete.
-            own = np.flatnonzero((rows >= first) & (rows < first + columns))
-            scores[own, rows[own] - first] = -np.inf
-            for pair, row in enumerate(row_of_pair):
-                higher[pair] += np.count_nonzero(scores[row] > above[pair])
-                tied[pair] += np.count_nonzero(scores[row] >= level[pair])
-                if first <= positive[pair] < first + columns:
-                    itself = scores[row, positive[pair] - first]
-                    higher[pair] -= itself > above[pair]
-                    tied[pair] -= itself >= level[pair]
-        return mid_ranks(higher, tied - higher)
+    def add(first: int, rows: NDArray[np.int64], pairs: NDArray[np.int64], row_of_pair: NDArray[np.int64]) -> Ranks:
+        """What the items from ``first`` on add to the ranks of some pairs."""
+        scores = ask(read_rows(query_vectors, rows)) @ item_vectors[first : first + columns].T
+        # Neither the query itself nor the positive compete.
+        own = np.flatnonzero((rows >= first) & (rows < first + columns))
+        scores[own, rows[own] - first] = -np.inf
+        higher, at_least = np.empty(len(pairs), np.int64), np.empty(len(pairs), np.int64)
+        for place, (pair, row) in enumerate(zip(pairs, row_of_pair, strict=True)):
+            higher[place] = np.count_nonzero(scores[row] > above[pair])
+            at_least[place] = np.count_nonzero(scores[row] >= level[pair])
+            if first <= positives[pair] < first + columns:
+                itself = scores[row, positives[pair] - first]
+                higher[place] -= itself > above[pair]
+                at_least[place] -= itself >= level[pair]
+        return mid_ranks(higher, at_least - higher) - 1
 
     with threadpool_limits(limits=1):
-        return rank_in_blocks(score, queries, positives, block, threads)
+        for first in range(0, len(item_vectors), columns):
+            ranks += rank_in_blocks(partial(add, first), queries, positives, block, threads)
+    return ranks
 
 
 def as_queries(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

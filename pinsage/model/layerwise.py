@@ -21,7 +21,7 @@ from torch import Tensor
 
 from pinsage.model.pinsage import PinSage
 from pinsage.model.pooling import pool
-from pinsage.scratch import TEMPORARY, Scratch
+from pinsage.scratch import IN_MEMORY, Scratch
 
 BLOCK_ROWS = 2048
 
@@ -77,16 +77,21 @@ class Layerwise:
 
     def workspace(self, layer: int, num_rows: int) -> Workspace:
         """Memory for ``num_rows`` rows of a layer, to be given to each of its calls and overwritten by the next."""
-        widths = [self.model.embedding_width]
-        if layer < self.num_layers:
-            widths = [self.model.layers[layer].neighbor.out_features]
-            if layer:
-                widths.insert(0, self.model.layers[layer - 1].update_node.out_features)
-        stored = np.uint16 if layer < self.num_layers and self.intermediate == "bfloat16" else np.float32
         pooled = self.model.layers[layer - 1].neighbor.out_features if layer else 0
-        return Workspace(
-            np.empty((num_rows, pooled), np.float32), [np.empty((num_rows, width), stored) for width in widths]
-        )
+        outputs: list[np.ndarray] = [np.empty((num_rows, width), self._stored(layer)) for width in self.widths(layer)]
+        return Workspace(np.empty((num_rows, pooled), np.float32), outputs)
+
+    def widths(self, layer: int) -> list[int]:
+        """Columns of what a layer returns: of projections, of outputs and their projections, or of embeddings."""
+        if layer == self.num_layers:
+            return [self.model.embedding_width]
+        projected = self.model.layers[layer].neighbor.out_features
+        return [self.model.layers[layer - 1].update_node.out_features, projected] if layer else [projected]
+
+    def scratch_width(self) -> int:
+        """Most columns that `embed_all` holds of every item: those of a layer and of the one below it."""
+        made = [sum(self.widths(layer)) for layer in range(self.num_layers + 1)]
+        return max(below + above for below, above in zip(made, made[1:], strict=False))
 
     def project(self, h: np.ndarray, workspace: Workspace | None = None) -> np.ndarray:
         """Layer 0: ReLU(Q h + q) of the first convolution.
@@ -177,36 +182,37 @@ class Layerwise:
         neighbors: np.ndarray,
         importances: np.ndarray,
         log_degrees: np.ndarray,
-        scratch: Scratch = TEMPORARY,
+        scratch: Scratch = IN_MEMORY,
     ) -> np.ndarray:
-        """Embeddings of every item of a catalogue, float32 [num_items, D (+ 1)], in a file of ``scratch``.
+        """Embeddings of every item of a catalogue, float32 [num_items, D (+ 1)], made in ``scratch``.
 
         Args:
             features: float32 [num_items, F], like the others perhaps mapped.
-            neighbors: int32 [num_items, T], cut to the model's T.
+            neighbors: int32 [num_items, T]; the first ``top_t`` of the model are pooled over.
             importances: float32 [num_items, T].
             log_degrees: float32 [num_items].
             scratch: Where layers lie; its rows a chunk change no bit.
         """
-        num_items = len(features)
-        h, projected = features, features[:0]
-        made: list[np.ndarray] = []
+        num_items, top_t = len(features), self.model.config.top_t
+        h = features
+        below: list[np.ndarray] = []
         for layer in range(self.num_layers + 1):
-            memory = self.workspace(layer, min(num_items, scratch.chunk_rows))
-            made = [scratch.array((num_items, output.shape[1]), output.dtype) for output in memory.outputs]
+            made = [scratch.array((num_items, width), self._stored(layer)) for width in self.widths(layer)]
+            pooled = self.workspace(layer, min(num_items, scratch.chunk_rows)).pooled
             for rows in scratch.chunks(num_items):
-                workspace = Workspace(memory.pooled[: rows.stop - rows.start], [array[rows] for array in made])
+                workspace = Workspace(pooled[: rows.stop - rows.start], [array[rows] for array in made])
                 if layer == 0:
                     self.project(h[rows], workspace)
                     continue
-                parts = (projected[part] for part in scratch.chunks(num_items))
-                around = top_neighbors(neighbors[rows], importances[rows], self.model.config.top_t)
+                parts = (below[-1][part] for part in scratch.chunks(num_items))
+                around = top_neighbors(neighbors[rows], importances[rows], top_t)
                 if layer < self.num_layers:
                     self.convolve(layer, h[rows], parts, *around, workspace)
                 else:
                     self.embed(h[rows], features[rows], parts, *around, log_degrees[rows], workspace)
-            h, projected = made[0] if len(made) > 1 else h, made[-1]
-        return projected
+            h, below = made[0] if len(made) > 1 else h, made
+        (embeddings,) = below
+        return embeddings
 
     def rows_are_independent(self) -> bool:
         """Whether a row has the same bits wherever it stands in a block, tried out on random rows.
@@ -220,6 +226,9 @@ class Layerwise:
         order = rng.permutation(len(h))
         moved = self.embed_all(h[order], *alone, degrees[order])
         return bool(np.array_equal(self.embed_all(h, *alone, degrees)[order], moved))
+
+    def _stored(self, layer: int) -> type:
+        return np.uint16 if layer < self.num_layers and self.intermediate == "bfloat16" else np.float32
 
     def _pool(
         self, projected: Iterable[np.ndarray], neighbors: np.ndarray, importances: np.ndarray, pooled: np.ndarray

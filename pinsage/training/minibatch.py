@@ -120,7 +120,7 @@ class MinibatchBuilder:
         data, config, top_t = self._data, self._config, self._model_config.top_t
         rng = np.random.default_rng((config.seed, step))
         places = np.searchsorted(self._drawn_below, rng.random(config.batch_pairs) * self._drawn_below[-1], "right")
-        drawn = data.pairs[np.minimum(places, len(data.pairs) - 1)]
+        drawn = read_rows(data.pairs, np.minimum(places, len(data.pairs) - 1))
         shared = rng.integers(data.num_items, size=config.shared_negatives).astype(np.int32)
         if config.in_batch_negatives:
             shared = np.concatenate([shared, drawn[:, 1]])  # of the whole step, so that its parts add up to it
@@ -153,10 +153,11 @@ class MinibatchBuilder:
         if num == 0 or len(known) == 0:
             return np.zeros((len(queries), 0), np.int64)
         found = np.minimum(np.searchsorted(known, queries), len(known) - 1)
+        pools = read_rows(pools, found)
         # Pools are padded at their end.
-        sizes = np.where(known[found] == queries, (pools[found] >= 0).sum(axis=1), 0)[:, None]
+        sizes = np.where(known[found] == queries, (pools >= 0).sum(axis=1), 0)[:, None]
         picks = (rng.random((len(queries), num)) * sizes).astype(np.int64)
-        return np.where(sizes > 0, pools[found[:, None], picks], -1).astype(np.int64)
+        return np.where(sizes > 0, np.take_along_axis(pools, picks, axis=1), -1).astype(np.int64)
 
 
 def _log_counts(data: TrainingData, weights: np.ndarray, config: TrainingConfig) -> np.ndarray:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from pinsage.model.device import choose_device
+
+# The first process embeds and ranks while the others wait for its word; one that ends takes all with it at once.
+LONGEST_TUNING = timedelta(hours=12)
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,8 @@ class Peers:
         if chosen.type == "cuda":
             chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
             torch.cuda.set_device(chosen)
-        distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+        backend = "nccl" if chosen.type == "cuda" else "gloo"
+        distributed.init_process_group(backend, timeout=LONGEST_TUNING)
         return cls(distributed.get_rank(), size, chosen)
 
     def leave(self) -> None:

@@ -14,7 +14,7 @@ from pinsage.evaluation.ranking import rank_by_vectors
 from pinsage.model.config import ModelConfig
 from pinsage.model.layerwise import Layerwise
 from pinsage.model.pinsage import PinSage
-from pinsage.scratch import TEMPORARY, Scratch
+from pinsage.scratch import IN_MEMORY, Scratch
 from pinsage.training.config import TrainingConfig
 from pinsage.training.loss import accidental_positives, max_margin_loss, softmax_loss
 from pinsage.training.minibatch import Minibatch, MinibatchBuilder, TrainingData
@@ -52,7 +52,7 @@ def train(
     peers: Peers | None = None,
     resume: TrainingState | None = None,
     overlap: bool = True,
-    scratch: Scratch = TEMPORARY,
+    scratch: Scratch = IN_MEMORY,
     on_checkpoint: Callable[[TrainingState], None] = lambda state: None,
     on_progress: Callable[[dict[str, Any]], None] = lambda line: None,
 ) -> Trained:
@@ -73,6 +73,7 @@ def train(
 
     Raises:
         ValueError: There are no pairs.
+        OSError: The scratch folder can't be written or has no room; before the first step.
         FloatingPointError: The loss is not finite.
     """
     if not len(data.pairs):
@@ -90,6 +91,8 @@ def train(
     if state.step:
         state.restore(model, mean, optimizer)
         averaged.n_averaged.fill_(state.step)
+    if peers.rank == 0 and len(tune_pairs):
+        scratch.array((data.num_items, Layerwise(model).scratch_width()), np.float32)  # there is room
     averaging = peers.average_gradients_of(model)
     builder = MinibatchBuilder(data, config, model_config, peers.rank, peers.size)
     total = config.epochs * config.epoch_steps
@@ -134,7 +137,7 @@ def train(
 
 
 def embed_all(
-    model: PinSage, data: TrainingData, device: torch.device | None = None, scratch: Scratch = TEMPORARY
+    model: PinSage, data: TrainingData, device: torch.device | None = None, scratch: Scratch = IN_MEMORY
 ) -> np.ndarray:
     """Embeddings of every item, layer by layer and chunk by chunk, float32 [num_items, D (+ 1)]."""
     inference = Layerwise(model, threads=torch.get_num_threads(), device=device or torch.device("cpu"))

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pinsage.mapped_rows import read_rows
+from pinsage.mapped_rows import LONGEST, PAGE, page_spans, read_rows
 
 
 @pytest.mark.parametrize("mapped", [True, False])
@@ -28,3 +30,23 @@ def test_rows_of_views_in_any_order(tmp_path: Path, mapped: bool) -> None:
         assert np.array_equal(found, expected[inside])
         assert not np.shares_memory(found, view)
         assert read_rows(view, inside[:0]).shape == (0, *view.shape[1:])
+
+
+@settings(deadline=None)  # the first example compiles
+@given(
+    st.integers(0, 2**47),
+    st.sampled_from([4, 200, 1024, 5000, 200_000]),
+    st.integers(0, 3000),
+    st.lists(st.integers(0, 3000), min_size=1, max_size=300),
+)
+def test_every_page_of_a_row_is_asked_for_once_in_short_questions(
+    base: int, row_bytes: int, gap: int, rows: list[int]
+) -> None:
+    page, stride = int(PAGE), row_bytes + gap
+    spans = page_spans(base, stride, row_bytes, np.sort(rows)).tolist()
+    starts = [base + row * stride for row in rows]
+    wanted = {number for first in starts for number in range(first // page, (first + row_bytes - 1) // page + 1)}
+    asked = [number for low, high in spans for number in range(low // page, high // page)]
+    assert asked == sorted(wanted)
+    assert all(low % page == high % page == 0 for low, high in spans)
+    assert all(high - low <= max(int(LONGEST), row_bytes + 2 * page) for low, high in spans)

@@ -30,6 +30,31 @@ def test_vectors_and_sparse_scores_rank_like_brute_force(columns: int) -> None:
     np.testing.assert_allclose(rank_by_sparse_scores(lambda rows: found[rows], 30, queries, positives), expected)
 
 
+@pytest.mark.parametrize("length", [1.0, 10.0, 100.0])
+@pytest.mark.parametrize("columns", [7, 63, 1000])
+def test_equal_vectors_tie_wherever_they_stand(length: float, columns: int) -> None:
+    rng = np.random.default_rng(7)
+    distinct = rng.standard_normal((40, 256))
+    distinct *= length / np.linalg.norm(distinct, axis=1, keepdims=True)
+    kind = rng.integers(0, 40, 400)
+    queries, positives = rng.integers(0, 400, 475), rng.integers(0, 400, 475)
+    kept = queries != positives
+    queries, positives = queries[kept], positives[kept]
+    scores = (distinct @ distinct.T)[kind][:, kind]
+    expected = [brute_force(scores[q], q, p) for q, p in zip(queries, positives, strict=True)]
+    vectors = distinct.astype(np.float32)[kind]
+    for block in (64, 256):
+        ranks = rank_by_vectors(vectors, vectors, queries, positives, block=block, columns=columns)
+        np.testing.assert_allclose(ranks, expected)
+
+
+def test_vectors_that_are_not_finite_have_no_rank() -> None:
+    vectors = np.eye(4, dtype=np.float32)
+    vectors[2] = np.nan
+    ranks = rank_by_vectors(vectors, vectors, np.array([0, 2, 0]), np.array([1, 1, 2]))
+    assert np.isnan(ranks).tolist() == [False, True, True]
+
+
 def test_a_popularity_term_counts_in_full_for_every_query() -> None:
     rng = np.random.default_rng(6)
     vectors = rng.standard_normal((40, 5)).astype(np.float32)

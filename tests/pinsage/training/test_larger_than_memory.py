@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import resource
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,11 @@ from pinsage.training.config import TrainingConfig
 from pinsage.training.minibatch import TrainingData
 from pinsage.training.trainer import train
 
-NUM_ITEMS, WIDTH, SAMPLED = 400_000, 256, 50
+NUM_ITEMS, WIDTH, SAMPLED = 600_000, 128, 50
 ALLOWANCE = 220_000_000
-MODEL = ModelConfig(hidden_width=64, width=64, top_t=5)
+MODEL = ModelConfig(hidden_width=64, width=64, top_t=25)
 CONFIG = TrainingConfig(
-    epochs=2, epoch_steps=3, max_epoch_passes=100, batch_pairs=64, shared_negatives=64, checkpoint_steps=6
+    epochs=2, epoch_steps=3, max_epoch_passes=100, batch_pairs=8, shared_negatives=8, checkpoint_steps=6
 )
 
 
@@ -61,7 +62,7 @@ def trained(folder: Path, mapped: bool) -> dict[str, Any]:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
         with pytest.raises(MemoryError):
             data.features.copy()
-    scratch = Scratch(folder / "scratch", 8192) if mapped else Scratch(folder / "whole", NUM_ITEMS)
+    scratch = Scratch(folder / "scratch", 8192) if mapped else Scratch(chunk_rows=NUM_ITEMS)
     model, history, _ = train(data, tune, MODEL, CONFIG, scratch=scratch)
     return {"history": history, **{name: value.numpy() for name, value in model.state_dict().items()}}
 
@@ -77,8 +78,8 @@ def test_features_neighborhoods_and_layers_need_not_fit_into_memory(tmp_path: Pa
     plant(tmp_path)
     found = []
     for mapped in (True, False):
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            found.append(pool.apply(trained, (tmp_path, mapped)))
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            found.append(pool.submit(trained, tmp_path, mapped).result())
     small, large = found
     assert small.pop("history") == large.pop("history")
     assert small.keys() == large.keys()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 
 from pinsage.evaluation.ranking import as_queries
 from pinsage.model.config import ModelConfig
+from pinsage.scratch import Scratch
 from pinsage.training.config import TrainingConfig
 from pinsage.training.minibatch import TrainingData
 from pinsage.training.state import TrainingState
@@ -182,3 +184,12 @@ def test_schedule_fits_any_number_of_items() -> None:
     data, tune = planted_data(num_items=40, num_communities=4)
     config = TrainingConfig(epochs=1, epoch_steps=2, batch_pairs=4096, shared_negatives=2000)
     assert not train(data, tune, MODEL, config).model.training
+
+
+def test_a_scratch_folder_that_cannot_be_written_is_refused_before_the_first_step(tmp_path: Path) -> None:
+    data, tune = planted_data()
+    (tmp_path / "file").write_text("no folder")
+    lines: list[dict[str, Any]] = []
+    with pytest.raises(OSError, match="bytes of scratch.*PINSAGE_CACHE"):
+        train(data, tune, MODEL, SMALL, scratch=Scratch(tmp_path / "file" / "scratch"), on_progress=lines.append)
+    assert lines == []
