@@ -37,7 +37,6 @@ from pinsage.training.trainer import embed_all, train
 from tasks.train_model import ENVIRONMENT
 
 SAMPLE_SECONDS = 0.02
-CHUNK_ROWS = 65_536
 
 
 def main() -> None:
@@ -45,7 +44,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in (
         ("items", 1_000_000), ("features", 256), ("sampled", 50), ("hidden", 64), ("top-t", 10), ("batch", 512),
-        ("negatives", 500), ("pairs", 100_000), ("tune-pairs", 2_000), ("steps", 16), ("seed", 0),
+        ("negatives", 500), ("pairs", 100_000), ("tune-pairs", 2_000), ("steps", 16), ("chunk-rows", 65_536),
+        ("seed", 0),
     ):  # fmt: skip
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--scratch", type=Path, default=None, help="Folder on a disk for all files.")
@@ -79,7 +79,7 @@ def plant(folder: Path, options: argparse.Namespace) -> None:
         name: np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=dtype, shape=shape)
         for name, (shape, dtype) in arrays.items()
     }
-    for rows in Scratch(chunk_rows=CHUNK_ROWS).chunks(num_items):
+    for rows in Scratch(chunk_rows=options.chunk_rows).chunks(num_items):
         size = rows.stop - rows.start
         maps["features"][rows] = rng.standard_normal((size, options.features), dtype=np.float32)
         maps["neighbors"][rows] = rng.integers(0, num_items, (size, sampled), dtype=np.int32)
@@ -115,7 +115,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         batch_pairs=options.batch,
         shared_negatives=options.negatives,
     )
-    scratch = Scratch(folder, CHUNK_ROWS)
+    scratch = Scratch(folder, options.chunk_rows)
     peak, done = [0], threading.Event()
     sampler = threading.Thread(target=_sample, args=(done, peak))
     before, started = anonymous_bytes(), time.monotonic()
