@@ -338,7 +338,7 @@ def test_a_person_rejects_a_challenger_and_approves_it_later(airflow: LocalAirfl
         until(lambda task=task: client.call("GET", task)["state"] == "awaiting_input")
         asked = client.call("GET", f"{task}/-1/hitlDetails")
         assert "on the same pairs" in asked["body"]
-        assert "| pinsage |" in asked["body"]
+        assert "| PinSage |" in asked["body"]
         assert champions.head() == before
         time.sleep(3.0)  # an answer in the very second of the question is lost, and Airflow asks again
         while client.call("GET", task)["state"] not in FINISHED:

@@ -99,6 +99,11 @@ def test_planted_data_to_a_table_and_nothing_twice(tmp_path: Path) -> None:
     assert again.uri == results["version"]
     assert f"all {ITEMS} items" in again.path("table").read_text(encoding="utf-8")
     assert {info.key for info in store.objects.walk("")} == before
+    header = tmp_path / "saves.csv"
+    header.write_text("item_id,collection,ts\n")
+    mapping = ("--board-id", "collection", "--timestamp", "ts")
+    pinsage("ingest", "--root", root, "--saves", str(header), "--day", "2026-03-26", *mapping)
+    pinsage("run", "validate", "--day", "2026-03-26", "--root", root, *SMALL)
     for day in ("2026-03-21", "2026-03-23"):
         pinsage("run", "prepare", "--day", day, "--root", root, *SMALL)
     odd = pinsage(*command, "--set", f"training.seed={2**31 - 1}", "--seeds", "2", "--json", check=False)
