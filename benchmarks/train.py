@@ -15,7 +15,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -25,6 +24,7 @@ import numpy as np
 import torch
 
 from benchmarks.power_law import PowerLawSaves
+from benchmarks.training_environment import enter_training_environment
 from pinsage.model.config import ModelConfig
 from pinsage.model.pinsage import PinSage
 from pinsage.training.config import TrainingConfig
@@ -58,9 +58,7 @@ def main() -> None:
     parser.add_argument("--peer", type=Path, default=PEER_PYTHON, help="Python of the environment with DGL")
     parser.add_argument("--json", action="store_true", help="one line of JSON")
     arguments = parser.parse_args()
-    if not ENVIRONMENT.items() <= os.environ.items():  # torch and MKL look at it when they are loaded
-        command = [sys.executable, "-m", "benchmarks.train", *sys.argv[1:]]
-        os.execve(sys.executable, command, {**os.environ, **ENVIRONMENT})
+    enter_training_environment("benchmarks.train")
     folder = Path(tempfile.mkdtemp(prefix="pinsage-train-"))
     try:
         result = run(folder, arguments)

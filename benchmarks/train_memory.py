@@ -28,13 +28,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.training_environment import enter_training_environment
 from pinsage.model.config import ModelConfig
 from pinsage.model.layerwise import Layerwise
 from pinsage.scratch import Scratch
 from pinsage.training.config import TrainingConfig
 from pinsage.training.minibatch import TrainingData
 from pinsage.training.trainer import embed_all, train
-from tasks.train_model import ENVIRONMENT
 
 SAMPLE_SECONDS = 0.02
 
@@ -52,9 +52,7 @@ def main() -> None:
     parser.add_argument("--control-group", type=Path, default=None, help="Folder of a control group to train in.")
     parser.add_argument("--json", action="store_true", help="Accepted for symmetry; the output is JSON always.")
     options = parser.parse_args()
-    if not ENVIRONMENT.items() <= os.environ.items():  # torch and MKL look at it when they are loaded
-        command = [sys.executable, "-m", "benchmarks.train_memory", *sys.argv[1:]]
-        os.execve(sys.executable, command, {**os.environ, **ENVIRONMENT})
+    enter_training_environment("benchmarks.train_memory")
     folder = Path(tempfile.mkdtemp(prefix="pinsage-train-memory-", dir=options.scratch))
     try:
         plant(folder, options)

@@ -26,7 +26,7 @@ from tasks.report.summary import summary
 from tasks.report.training import training
 from tasks.session import Session
 
-CODE_VERSION = 6
+CODE_VERSION = 7
 
 log = structlog.get_logger()
 

@@ -24,8 +24,12 @@ def similarity_spread(vectors: NDArray[np.float32], *, num_samples: int, seed: i
         ``mean``, ``std``, ``kurtosis`` (Pearson: 3 for a normal distribution), ``p05``, ``p25``, ``p50``, ``p75``,
         ``p95``; all NaN with fewer than two non-zero vectors.
     """
+    return spread_of(random_cosines(vectors, num_samples=num_samples, seed=seed))
+
+
+def spread_of(cosines: NDArray[np.float64]) -> dict[str, float]:
+    """What `similarity_spread` returns, of cosines [n] that were drawn already."""
     names = ("mean", "std", "kurtosis", "p05", "p25", "p50", "p75", "p95")
-    cosines = random_cosines(vectors, num_samples=num_samples, seed=seed)
     if not len(cosines):
         return dict.fromkeys(names, float("nan"))
     mean, std = float(cosines.mean()), float(cosines.std())

@@ -210,7 +210,8 @@ class Layerwise:
                     self.convolve(layer, h[rows], parts, *around, workspace)
                 else:
                     self.embed(h[rows], features[rows], parts, *around, log_degrees[rows], workspace)
-            h, below = made[0] if len(made) > 1 else h, made
+            below = made
+            h = made[0] if 0 < layer < self.num_layers else h  # layer 1 starts from the features, too
         (embeddings,) = below
         return embeddings
 

@@ -85,14 +85,14 @@ def train(
     model = PinSage(data.features.shape[1], model_config).to(peers.device)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     state = resume or TrainingState()
-    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.averaging))  # type: ignore[no-untyped-call]
+    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.averaging))  # type: ignore[no-untyped-call]  # torch has no types here
     mean = averaged.module
     assert isinstance(mean, PinSage), "a copy of the model"
     if state.step:
         state.restore(model, mean, optimizer)
         averaged.n_averaged.fill_(state.step)
     if peers.rank == 0 and len(tune_pairs):
-        scratch.array((data.num_items, Layerwise(model).scratch_width()), np.float32)  # there is room
+        scratch.array((data.num_items, Layerwise(model).scratch_width()), np.float32)  # else refused after an epoch
     averaging = peers.average_gradients_of(model)
     builder = MinibatchBuilder(data, config, model_config, peers.rank, peers.size)
     total = config.epochs * config.epoch_steps
@@ -107,7 +107,7 @@ def train(
         with torch.autocast(peers.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
             loss = batch_loss(averaging, batch.to(peers.device), model_config, config)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
         optimizer.step()
         averaged.update_parameters(model)
         if not torch.isfinite(loss):

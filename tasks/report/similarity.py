@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pinsage.evaluation.similarity_spread import random_cosines
+from pinsage.evaluation.similarity_spread import random_cosines, spread_of
 from pinsage.features.assemble import content_width
 from tasks.report.blocks import Chart, Section
 from tasks.report.charts import lines
@@ -21,10 +21,11 @@ def similarity(sources: Sources) -> Section:
         "pinsage": np.asarray(sources.index.array("embeddings"))[:, :width],
         "content": np.asarray(sources.features.array("features"))[:, : content_width(sources.features.json("columns"))],
     }
-    rows, spread = [], []
+    rows, spreads = [], []
     for name, vectors in spaces.items():
         cosines = random_cosines(vectors, num_samples=NUM_PAIRS, seed=SEED)
-        if len(cosines) == 0 or cosines.std() < 1e-9:
+        spread = spread_of(cosines)
+        if not spread["std"] > 1e-9:  # NaN without vectors
             continue
         shares = np.histogram(cosines, EDGES)[0] / len(cosines)
         middles = (EDGES[1:] + EDGES[:-1]) / 2
@@ -32,16 +33,12 @@ def similarity(sources: Sources) -> Section:
             {"cosine": round(float(x), 3), "share": float(share), "space": name}
             for x, share in zip(middles, shares, strict=True)
         ]
-        spread.append(f"{name} {cosines.std():.2f}, kurtosis {_kurtosis(cosines):.1f}")
+        spreads.append(f"{name} {spread['std']:.2f}, kurtosis {spread['kurtosis']:.1f}")
     note = (
         "How alike two items are that have nothing to do with each other, drawn at random. A wide spread tells items "
         "apart; embeddings that all point one way say little, and collide in an index."
     )
     if not rows:
         return Section("Similarity", "There are too few items with embeddings.")
-    caption = f"Cosine similarity of {NUM_PAIRS:,} random pairs. Standard deviation: {'; '.join(spread)}."
+    caption = f"Cosine similarity of {NUM_PAIRS:,} random pairs. Standard deviation: {'; '.join(spreads)}."
     return Section("Similarity", note, [Chart(lines(rows, "cosine", "share", "cosine", kind="space"), caption)])
-
-
-def _kurtosis(values: np.ndarray) -> float:
-    return float(((values - values.mean()) ** 4).mean() / values.std() ** 4)

@@ -55,7 +55,7 @@ def trained(folder: Path, mapped: bool) -> dict[str, Any]:
     torch.set_num_threads(1)
     names = ("features", "neighbors", "importances")
     data = data_of({name: np.load(folder / f"{name}.npy", mmap_mode="r" if mapped else None) for name in names})
-    tune = data.pairs[:200] + 1
+    tune = (data.pairs[:200] + 1) % NUM_ITEMS
     train(data, tune, MODEL, CONFIG.model_copy(update={"epochs": 1, "epoch_steps": 1}))  # compiles
     if mapped:
         limit = data_bytes() + ALLOWANCE
