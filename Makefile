@@ -7,7 +7,7 @@ export ANNOY_COMPILER_ARGS ?= -O3,-ffast-math,-fno-associative-math,-fpermissive
 # Great Expectations and the CLI stay silent on the network.
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help setup demo demo-up test check bench bench-peers lock clean up down test-docker audit
+.PHONY: help setup demo demo-up test check format bench bench-peers lock clean up down test-docker audit
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,12 +38,16 @@ check: setup ## Format, lint, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+format: setup ## Rewrite Python files to the project's format
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format .
+
 bench: setup ## Print one JSON line per benchmark, at the sizes that the docs state
 	$(BIN)/python -m benchmarks.walks --items 1000000 --boards 200000 --saves 20000000 --walks 100 --top-t 50 --json
 	$(BIN)/python -m benchmarks.walks --items 1000000 --boards 200000 --saves 20000000 --walks 10 --top-t 10 --json
 	$(BIN)/python -m benchmarks.embed --items 1000000 --json
 	$(BIN)/python -m benchmarks.index --items 200000 --json
-	$(BIN)/python -m benchmarks.train --steps 8 --json
+	$(BIN)/python -m benchmarks.train --steps 20 --json
 
 bench-peers: .bench-peers/ready ## Build .bench-peers: the peers that the benchmarks are compared with
 
