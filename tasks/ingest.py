@@ -23,9 +23,9 @@ from pinsage.store.names import split_uri
 from schemas.columns import CATEGORICAL, NUMERIC, SPLITS, TIME, VECTOR, id_type
 from tasks.days import check_day
 from tasks.ingestion import columns as columns
-from tasks.ingestion.columns import IngestError, require_columns
+from tasks.ingestion.columns import IngestError, Place, require_columns
 from tasks.ingestion.deliveries import COMMIT_THREADS, TABLES
-from tasks.ingestion.files import DaySpill, file_schema, ids_are_integers, read_batches
+from tasks.ingestion.files import DaySpill, Rows, file_schema, ids_are_integers, read_batches
 from tasks.ingestion.mapping import IngestMapping
 from tasks.session import Session
 
@@ -225,41 +225,46 @@ def _spill(
     wanted = list(dict.fromkeys([*source.id_columns.values(), *_other_columns(source, mapping)]))
     if source.time_column is not None and source.time_column not in wanted:
         wanted.append(source.time_column)
-    row = 0
-    for batch in read_batches(source.path, wanted):
+    num_rows = 0
+    for rows in read_batches(source.path, wanted):
+        batch = rows.table
         if source.time_column is None:
             times = None
             assert default_day is not None, "a source without times has a day"
             days = np.full(batch.num_rows, columns.day_number(default_day))
         else:
-            what = f"{source.table} {source.path}: column {source.time_column}"
+            what = _place(source, rows, source.time_column)
             times = columns.as_times(batch.column(source.time_column), mapping.timestamp_unit, what)
             if times.null_count:
-                first = row + int(np.flatnonzero(times.is_null().to_numpy())[0])
+                first = int(np.flatnonzero(times.is_null().to_numpy())[0])
                 raise IngestError(
-                    f"{what}: row {first} has no time (and {times.null_count - 1} more nearby); expected one in every "
+                    f"{what.row(first)} has no time (and {times.null_count - 1} more nearby); expected one in every "
                     "row: remove or repair these rows, nothing was written"
                 )
             days = columns.day_numbers(times).to_numpy()
-            _check_inside(default_day, days, row, what)
-        spill.add(_converted(source, batch, times, mapping, kinds), days)
-        row += batch.num_rows
-    if row == 0:
+            _check_inside(default_day, days, what)
+        spill.add(_converted(source, rows, times, mapping, kinds), days)
+        num_rows += batch.num_rows
+    if num_rows == 0:
         if default_day is None:
             raise IngestError(
                 f"{source.table} {source.path}: no rows; nothing was written. For an empty day give --day YYYY-MM-DD"
             )
-        none = source.schema.empty_table().select(wanted)
+        none = Rows(str(source.path), 1, source.schema.empty_table().select(wanted))
         times = None if source.time_column is None else pa.chunked_array([], TIME)
         spill.add_empty(_converted(source, none, times, mapping, kinds), columns.day_number(default_day))
 
 
-def _check_inside(day: str | None, days: np.ndarray, first_row: int, what: str) -> None:
+def _place(source: _Source, rows: Rows, column: str) -> Place:
+    return Place(f"{source.table} {rows.file}: column {column}", rows.first_row)
+
+
+def _check_inside(day: str | None, days: np.ndarray, what: Place) -> None:
     """A delivery for one day holds no other: a day and a column with times say the same, or one of them is wrong."""
     if day is not None and (outside := days != columns.day_number(day)).any():
         row = int(np.flatnonzero(outside)[0])
         raise IngestError(
-            f"{what}: row {first_row + row} is of {columns.day_name(int(days[row]))}, but --day {day} was given; leave "
+            f"{what.row(row)} is of {columns.day_name(int(days[row]))}, but --day {day} was given; leave "
             "--day out to take every row by its own time, or deliver the rows of that day alone; nothing was written"
         )
 
@@ -279,14 +284,14 @@ def _people_column(source: _Source, mapping: IngestMapping, name: str) -> str | 
 
 def _converted(
     source: _Source,
-    batch: pa.Table,
+    rows: Rows,
     times: pa.ChunkedArray | None,
     mapping: IngestMapping,
     kinds: dict[str, pa.DataType],
 ) -> pa.Table:
-    what = f"{source.table} {source.path}: column"
+    batch = rows.table
     made = {
-        name: columns.as_ids(batch.column(column), kinds[name], f"{what} {column}")
+        name: columns.as_ids(batch.column(column), kinds[name], _place(source, rows, column))
         for name, column in source.id_columns.items()
     }
     if source.table != "items":
@@ -296,19 +301,19 @@ def _converted(
         boards = made["board_id" if source.table == "saves" else "query_id"]
         made["split"] = pa.nulls(batch.num_rows, pa.string()) if times is not None else _split(boards, mapping)
         if source.table == "saves" and mapping.weight:
-            weights = columns.as_numbers(batch.column(mapping.weight), f"{what} {mapping.weight}")
+            weights = columns.as_numbers(batch.column(mapping.weight), _place(source, rows, mapping.weight))
             made["weight"] = weights.cast(pa.float32())
         return pa.table(made)
     for name in ("title", "text", "image_url"):
         column = _people_column(source, mapping, name)
-        given = None if column is None else columns.as_text(batch.column(column), f"{what} {column}")
+        given = None if column is None else columns.as_text(batch.column(column), _place(source, rows, column))
         made[name] = pa.nulls(batch.num_rows, pa.string()) if given is None else given
     for name, column in sorted(mapping.vectors.items()):
-        made[VECTOR + name] = columns.as_vectors(batch.column(column), f"{what} {column}")
-    for column in sorted(mapping.categorical):
-        made[CATEGORICAL + column] = columns.as_text(batch.column(column), f"{what} {column}")
+        made[VECTOR + name] = columns.as_vectors(batch.column(column), _place(source, rows, column))
+    for column in mapping.categorical:
+        made[CATEGORICAL + column] = columns.as_text(batch.column(column), _place(source, rows, column))
     for column in sorted(mapping.numeric):
-        made[NUMERIC + column] = columns.as_numbers(batch.column(column), f"{what} {column}")
+        made[NUMERIC + column] = columns.as_numbers(batch.column(column), _place(source, rows, column))
     return pa.table(made)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -13,6 +14,26 @@ from schemas.columns import TIME
 
 class IngestError(ValueError):
     """The user's data can't be taken as it is; nothing was written."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the values of a column stand, for messages.
+
+    Attributes:
+        what: Table, file and column.
+        first_row: Row of the first value among the file's rows, which are counted from 1 without the header.
+    """
+
+    what: str
+    first_row: int = 1
+
+    def __str__(self) -> str:
+        return self.what
+
+    def row(self, index: int) -> str:
+        """Table, file, column and row of the value at ``index``, counted from 0."""
+        return f"{self.what}: row {self.first_row + index}"
 
 
 # Integer timestamps of the years 1973 to 5138 are unambiguous by their size: seconds, milli-, micro-, nanoseconds.
@@ -40,13 +61,13 @@ def holds_integers(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or whole or pa.types.is_null(kind))
 
 
-def as_ids(column: pa.ChunkedArray, kind: pa.DataType, what: str) -> pa.ChunkedArray:
+def as_ids(column: pa.ChunkedArray, kind: pa.DataType, what: Place) -> pa.ChunkedArray:
     """Ids as int64 or string, byte by byte as they were delivered.
 
     Args:
         column: Integers, whole floats (as pandas makes of integers with gaps), text or bytes of text.
         kind: int64 or string.
-        what: File and column, for messages.
+        what: The place of the values, for messages.
 
     Raises:
         IngestError: The type is none of these, a number is not whole or too large, or bytes are no UTF-8.
@@ -58,7 +79,7 @@ def as_ids(column: pa.ChunkedArray, kind: pa.DataType, what: str) -> pa.ChunkedA
         wrong |= np.isinf(pc.fill_null(column, 0.0).to_numpy())
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])
-            raise IngestError(f"{what}: row {row} is {column[row].as_py()}; expected integers or text as ids")
+            raise IngestError(f"{what.row(row)} is {column[row].as_py()}; expected integers or text as ids")
     elif not (holds_integers(column.type) or _is_text(column.type) or pa.types.is_binary(column.type)):
         raise IngestError(f"{what}: type {column.type} is no id; expected integers or text")
     try:
@@ -67,13 +88,13 @@ def as_ids(column: pa.ChunkedArray, kind: pa.DataType, what: str) -> pa.ChunkedA
         raise IngestError(f"{what}: {error}; expected integers of 64 bits, or text in UTF-8, as ids") from None
 
 
-def as_times(column: pa.ChunkedArray, unit: str, what: str) -> pa.ChunkedArray:
+def as_times(column: pa.ChunkedArray, unit: str, what: Place) -> pa.ChunkedArray:
     """Times as microseconds in UTC; times without a zone are taken as UTC.
 
     Args:
         column: timestamps, dates, numbers since 1970, or text: ISO 8601 or such numbers.
         unit: of numbers: auto, s, ms, us or ns.
-        what: file and column, for messages.
+        what: The place of the values, for messages.
 
     Raises:
         IngestError: The type is none of these, text is no time, or the year is not one of 1970 to 2199.
@@ -108,7 +129,7 @@ def as_times(column: pa.ChunkedArray, unit: str, what: str) -> pa.ChunkedArray:
     return _inside_calendar(times, what)
 
 
-def _times_of_numbers(column: pa.ChunkedArray, unit: str, what: str) -> pa.ChunkedArray:
+def _times_of_numbers(column: pa.ChunkedArray, unit: str, what: Place) -> pa.ChunkedArray:
     if not pa.types.is_integer(column.type):
         numbers = column.cast(pa.float64())
         column = pc.round(pc.if_else(pc.is_finite(numbers), numbers, None))
@@ -129,7 +150,7 @@ def _unit_of(size: int) -> str:
     return next(name for limit, name in _UNITS if size < limit)
 
 
-def _inside_calendar(times: pa.ChunkedArray, what: str) -> pa.ChunkedArray:
+def _inside_calendar(times: pa.ChunkedArray, what: Place) -> pa.ChunkedArray:
     micros = times.cast(pa.int64())
     first, last = (int(np.datetime64(f"{year}", "us").astype(int)) for year in (_FIRST_YEAR, _LAST_YEAR + 1))
     outside = pc.fill_null(pc.or_(pc.less(micros, first), pc.greater_equal(micros, last)), False)
@@ -137,13 +158,13 @@ def _inside_calendar(times: pa.ChunkedArray, what: str) -> pa.ChunkedArray:
         row = int(np.flatnonzero(outside.to_numpy())[0])
         shown = np.datetime64(micros[row].as_py(), "us")
         raise IngestError(
-            f"{what}: row {row} is {shown}, expected {_FIRST_YEAR} to {_LAST_YEAR}; repair it, or state the unit of "
+            f"{what.row(row)} is {shown}, expected {_FIRST_YEAR} to {_LAST_YEAR}; repair it, or state the unit of "
             "numbers (--timestamp-unit)"
         )
     return times
 
 
-def as_vectors(column: pa.ChunkedArray, what: str) -> pa.ChunkedArray:
+def as_vectors(column: pa.ChunkedArray, what: Place) -> pa.ChunkedArray:
     """Lists of numbers as list<float32>; their widths are checked by validation."""
     kind = column.type
     lists = pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind) or pa.types.is_large_list(kind)
@@ -152,7 +173,7 @@ def as_vectors(column: pa.ChunkedArray, what: str) -> pa.ChunkedArray:
     return column.cast(pa.list_(pa.float32()))
 
 
-def as_text(column: pa.ChunkedArray, what: str, separator: str = "|") -> pa.ChunkedArray:
+def as_text(column: pa.ChunkedArray, what: Place, separator: str = "|") -> pa.ChunkedArray:
     """Anything as text; several values in a list are joined.
 
     Raises:
@@ -167,7 +188,7 @@ def as_text(column: pa.ChunkedArray, what: str, separator: str = "|") -> pa.Chun
         raise IngestError(f"{what}: {error}; expected text in UTF-8, numbers or lists of them") from None
 
 
-def as_numbers(column: pa.ChunkedArray, what: str) -> pa.ChunkedArray:
+def as_numbers(column: pa.ChunkedArray, what: Place) -> pa.ChunkedArray:
     """Numbers, booleans and text of numbers as float64; NA, NaN and the like are null.
 
     Raises:

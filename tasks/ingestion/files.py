@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,20 @@ _INTEGER = r"^(0|-?[1-9][0-9]{0,17})$"
 _EXPECTED = "expected Parquet or CSV in UTF-8, one file or a folder of one kind"
 
 
+class Rows(NamedTuple):
+    """Some rows of one file.
+
+    Attributes:
+        file: The file that they stand in.
+        first_row: Row of the first of them in that file, counted from 1 without the header.
+        table: The rows.
+    """
+
+    file: str
+    first_row: int
+    table: pa.Table
+
+
 def file_schema(path: Path) -> pa.Schema:
     """The columns of a file or folder; those of CSV files are text, whatever stands in them.
 
@@ -31,15 +46,18 @@ def file_schema(path: Path) -> pa.Schema:
     return _open(path).schema
 
 
-def read_batches(path: Path, columns: list[str]) -> Iterator[pa.Table]:
+def read_batches(path: Path, columns: list[str]) -> Iterator[Rows]:
     """The columns, batch by batch, in the order of the files' names."""
     opened = _open(path)
     try:
         if path.is_dir():
             _require_in_every_file(opened, columns)
-        for batch in opened.to_batches(columns=columns, batch_size=BATCH_ROWS):
-            if batch.num_rows:
-                yield pa.Table.from_batches([batch])
+        for fragment in opened.get_fragments():
+            row = 1
+            for batch in fragment.to_batches(schema=opened.schema, columns=columns, batch_size=BATCH_ROWS):
+                if batch.num_rows:
+                    yield Rows(fragment.path, row, pa.Table.from_batches([batch]))
+                row += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         raise IngestError(f"{path}: {error}; {_EXPECTED}; nothing was written") from None
 
@@ -48,8 +66,8 @@ def ids_are_integers(path: Path, column: str) -> bool:
     """Whether every id of the column is an integer; in CSV files without leading zeros, so that text round-trips."""
     if not _is_csv(_files(path)[0]):
         return holds_integers(file_schema(path).field(column).type)
-    for table in read_batches(path, [column]):
-        matches = pc.match_substring_regex(table.column(column).drop_null(), _INTEGER)
+    for rows in read_batches(path, [column]):
+        matches = pc.match_substring_regex(rows.table.column(column).drop_null(), _INTEGER)
         if not pc.all(matches, min_count=0).as_py():
             return False
     return True

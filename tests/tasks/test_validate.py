@@ -216,7 +216,7 @@ def test_text_ids_do_not_enter_a_store_of_integers(session: Session, tmp_path: P
     with pytest.raises(IngestError, match="holds integers"):
         ingest(session, items=None, saves=path)
     path.write_text("board_id,item_id,saved_at\n1,2,2026-03-04T23:59:59+00:00\n1,3,\n")
-    with pytest.raises(IngestError, match="row 1 has no time"):
+    with pytest.raises(IngestError, match="row 2 has no time"):
         ingest(session, items=None, saves=path)
     assert "2026-03-04" not in session.store.ref_names("raw/saves")
 
