@@ -26,7 +26,7 @@ DAILY = CronPartitionTimetable(CRON, timezone="UTC", run_offset=-1, key_format="
     deadline=deadline(),
     doc_md=__doc__,
     tags=["pinsage"],
-    params=trigger_form("validation", "graph", "features", "walks"),
+    params=trigger_form("pinsage_prepare"),
     default_args=DEFAULTS,
 )
 def pinsage_prepare():

@@ -14,8 +14,15 @@ from pinsage_airflow import publish_tasks as tasks
 from pinsage_airflow.alerts import deadline
 from pinsage_airflow.links import REPORT, with_links
 from pinsage_airflow.wiring import CHAMPION, DEFAULTS, PREPARED, trigger_form
+from tasks.airflow_runs.forms import OPEN_SECTION
 
-FORCE = Param(False, type="boolean", title="Force", description="Let an older day replace a newer one", section="Run")
+FORCE = Param(
+    False,
+    type="boolean",
+    title="Force",
+    description="Let an older day replace a newer one",
+    section=OPEN_SECTION,
+)
 
 
 @dag(
@@ -25,7 +32,7 @@ FORCE = Param(False, type="boolean", title="Force", description="Let an older da
     deadline=deadline(),
     doc_md=__doc__,
     tags=["pinsage"],
-    params=trigger_form("embedding", "index", "publish", force=FORCE),
+    params=trigger_form("pinsage_publish", force=FORCE),
     default_args=DEFAULTS,
 )
 def pinsage_publish():

@@ -26,7 +26,7 @@ WEEKLY = RollupMapper(upstream_mapper=MONDAYS, window=WeekWindow())
     max_active_runs=1,
     doc_md=__doc__,
     tags=["pinsage"],
-    params=trigger_form("pairs", "hard_negatives", "model", "training", "evaluation", "promotion", approval=ASK),
+    params=trigger_form("pinsage_train", approval=ASK),
     default_args=DEFAULTS,
 )
 def pinsage_train():

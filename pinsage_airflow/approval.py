@@ -9,13 +9,14 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Context, Param
 
 from tasks.airflow_runs.dag_run import open_run
+from tasks.airflow_runs.forms import OPEN_SECTION
 
 ASK = Param(
     os.environ.get("PINSAGE_APPROVAL", "").lower() in ("1", "true", "yes"),
     type="boolean",
     title="Ask before promotion",
     description="Wait for a person's approval before a better challenger becomes the champion",
-    section="Run",
+    section=OPEN_SECTION,
 )
 
 

@@ -7,8 +7,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from pinsage_airflow.wiring import CHAMPION, DASK_POOL, GPU_POOL, PREPARED, TRAINER_QUEUE, TRAINING_TIMEOUT
 from tasks.airflow_runs.dag_run import open_run
-
-SUNDAY = 6  # days after the Monday that the partition key of a week is
+from tasks.airflow_runs.forms import SUNDAY
 
 
 def _run() -> Any:

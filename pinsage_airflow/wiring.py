@@ -8,7 +8,8 @@ from airflow.sdk import Asset, Param
 
 from pinsage_airflow.alerts import report_failure
 from pinsage_airflow.retries import StageRetries
-from tasks.airflow_runs.dag_run import CHAMPION_ASSET, PREPARED_ASSET, form
+from tasks.airflow_runs.dag_run import CHAMPION_ASSET, PREPARED_ASSET
+from tasks.airflow_runs.forms import DAY, FORMS, OPEN_SECTION, form
 
 PREPARED = Asset(PREPARED_ASSET)
 CHAMPION = Asset(CHAMPION_ASSET)
@@ -29,16 +30,18 @@ DEFAULTS: dict[str, Any] = {
 }
 TRAINING_TIMEOUT = timedelta(hours=24)
 
-DAY = Param(
+DAY_FIELD = Param(
     None,
     type=["null", "string"],
     format="date",
-    title="Day",
-    description="The day that the run is for, in UTC. Scheduled runs know theirs; by hand it is required.",
-    section="Run",
+    title="Day (required)",
+    description="The day that the run is for, in UTC: the only field that must be filled. Scheduled runs know theirs.",
+    section=OPEN_SECTION,
 )
 
 
-def trigger_form(*sections: str, **fields: Param) -> dict[str, Param]:
-    """The form of a DAG: its day, ``fields`` of its own, and every setting of ``sections`` of the configuration."""
-    return {"day": DAY, **fields, **{name: Param(**field) for name, field in form(*sections).items()}}
+def trigger_form(dag: str, **switches: Param) -> dict[str, Param]:
+    """The form of a DAG: its day and ``switches`` open, and folded every setting of its sections of the config."""
+    assert set(switches) == set(FORMS[dag].switches), "what is not declared is refused when a run is triggered"
+    settings = {name: Param(**field) for name, field in form(*FORMS[dag].sections).items()}
+    return {DAY: DAY_FIELD, **switches, **settings}

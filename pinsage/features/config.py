@@ -43,7 +43,7 @@ class FeatureConfig(BaseModel, frozen=True, extra="forbid"):
     categorical_separator: str = Field(
         default="|",
         max_length=4,
-        description='Separator of several values in one cell; "" = single-valued.',
+        description="Separator of several values in one cell; empty = single-valued.",
     )
     numeric_clip: float = Field(
         default=4.0, gt=0, le=100, description="Standardised numbers are cut at this many standard deviations."
@@ -59,6 +59,6 @@ class FeatureConfig(BaseModel, frozen=True, extra="forbid"):
     )
     label_category: str = Field(
         default="",
-        description='Categorical column shown to people as the category; "" = one named "category", or the first.',
+        description='Categorical column shown to people as the category; empty = one named "category", or the first.',
     )
     seed: int = Field(default=17, ge=0, le=2**31 - 1, description="Seed of sample, hashes and randomised SVDs.")

@@ -7,35 +7,14 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from pinsage.config import ConfigError, PinSageConfig, load_config
+from tasks.airflow_runs.forms import form as form
+from tasks.airflow_runs.forms import refuse_unknown, settings_of
 from tasks.days import add_days, check_day
 
 ROOT_VARIABLE = "PINSAGE_ROOT"
 CRON_VARIABLE = "PINSAGE_CRON"
 PREPARED_ASSET = "pinsage://prepared"
 CHAMPION_ASSET = "pinsage://champion"
-
-
-def form(*sections: str) -> dict[str, dict[str, Any]]:
-    """The fields of a trigger form: ``section.field`` -> JSON schema with ``default``, generated from the config.
-
-    Args:
-        *sections: Sections of `PinSageConfig`, in the order of the form.
-    """
-    defaults = load_config().model_dump(mode="json")
-    fields = {}
-    for section in sections:
-        owner = PinSageConfig.model_fields[section].annotation
-        assert owner is not None, "every section is a model"
-        for name, schema in owner.model_json_schema()["properties"].items():
-            kept = {key: value for key, value in schema.items() if key not in ("title", "default")}
-            fields[f"{section}.{name}"] = {
-                **kept,
-                "default": defaults[section][name],
-                "title": name.replace("_", " "),
-                "section": section.replace("_", " ").capitalize(),
-            }
-    return fields
 
 
 def run_day(context: Mapping[str, Any], days_after_key: int = 0) -> str:
@@ -67,6 +46,9 @@ def run_day(context: Mapping[str, Any], days_after_key: int = 0) -> str:
 def open_run(context: Mapping[str, Any], days_after_key: int = 0) -> tuple[Any, str]:
     """The session of a run, with the settings of its form that differ from their defaults, and its day.
 
+    Airflow hands over whatever the trigger's JSON holds, not only the fields of the form; so all of it is checked here,
+    also where the trigger's own check was not installed.
+
     Raises:
         ValueError: The store's root is not configured, or the day is unknown.
         ConfigError: A setting is unknown, out of range, or not for a run to choose.
@@ -78,8 +60,9 @@ def open_run(context: Mapping[str, Any], days_after_key: int = 0) -> tuple[Any, 
         raise ValueError(
             f"{ROOT_VARIABLE} is not set; set it to the store's root, a folder or s3:// URL, for every worker"
         )
-    overrides = _overrides(context["params"])
-    return Session.open(root, overrides), run_day(context, days_after_key)
+    params = context["params"]
+    refuse_unknown(getattr(context.get("dag_run"), "dag_id", ""), params)
+    return Session.open(root, settings_of(params)), run_day(context, days_after_key)
 
 
 def open_embedding(context: Mapping[str, Any], model_uri: str) -> tuple[Any, Any, Any]:
@@ -88,26 +71,3 @@ def open_embedding(context: Mapping[str, Any], model_uri: str) -> tuple[Any, Any
 
     session, day = open_run(context)
     return session, open_prepared(session, day), session.store.version(model_uri)
-
-
-def _overrides(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings ``section.field`` among a run's parameters that differ from the workers' own.
-
-    Airflow hands over whatever the trigger's JSON holds, not only the fields of the form. Who may trigger a run may not
-    thereby point workers at another Dask scheduler, which would send them code.
-    """
-    defaults = load_config().model_dump(mode="json")
-    overrides = {}
-    for name, value in params.items():
-        section, separator, field = name.partition(".")
-        if not separator:
-            continue
-        if section == "resources":
-            raise ConfigError(
-                f"setting {name!r}: a run does not choose with what it is computed; set "
-                f"PINSAGE_RESOURCES__{field.upper()} in the environment of the workers"
-            )
-        known = defaults.get(section, {})
-        if field not in known or known[field] != value:
-            overrides[name] = value
-    return overrides
