@@ -21,7 +21,7 @@ def serve(
     from pinsage.serving.recommender import Recommender
 
     try:
-        from pinsage.serving.service.app import serve as serve_forever
+        from pinsage.serving.service.server import serve as serve_forever
     except ModuleNotFoundError as missing:
         raise RuntimeError(f"{missing.name} is not installed; install the extra: pip install '.[serve]'") from None
 

@@ -1,17 +1,13 @@
-"""The application: routes, error answers, headers; and how it is run."""
+"""The application: routes, error answers, headers. How it is run is in `server`."""
 
 from __future__ import annotations
 
-import gc
-import socket
-import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-import uvicorn
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -24,6 +20,7 @@ from pinsage.serving.config import ServingConfig
 from pinsage.serving.recommender import Recommender
 from pinsage.serving.service.answering import answering_routes
 from pinsage.serving.service.exploring import STATIC, exploring_routes
+from pinsage.serving.service.hosts import AllowedHosts
 from pinsage.serving.service.metrics import ServiceMetrics
 from pinsage.store import DamagedVersionError, UnknownVersionError
 
@@ -32,7 +29,6 @@ if TYPE_CHECKING:
 
 # Small answers cost more to compress than to send.
 GZIP_BYTES = 32_768
-SWITCH_SECONDS = 0.0005
 HEADERS = {
     # Pictures are where the catalogue says they are; everything else is the page's own.
     "Content-Security-Policy": (
@@ -66,51 +62,9 @@ def create_app(recommender: Recommender, config: ServingConfig) -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _add_error_answers(app)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_BYTES, compresslevel=5)
+    app.add_middleware(AllowedHosts, hosts=(config.host, *config.allowed_hosts))
     app.add_middleware(Frame, metrics=metrics, max_body_bytes=config.max_body_bytes)
     return app
-
-
-def serve(recommender: Recommender, config: ServingConfig, on_listening: Callable[[str], None]) -> None:
-    """Run the service until it is interrupted.
-
-    Args:
-        recommender: What answers.
-        config: Where to listen, and limits.
-        on_listening: Called with the URL once connections are accepted.
-
-    Raises:
-        OSError: The address can't be listened on: taken by another process, not allowed or not of this machine.
-    """
-    settings = uvicorn.Config(
-        create_app(recommender, config),
-        host=config.host,
-        port=config.port,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-    )
-    listening = _listen(config.host, config.port, settings.backlog)
-    # Whoever connects from now on waits until the server takes over, instead of being refused.
-    host = f"[{config.host}]" if ":" in config.host else config.host
-    on_listening(f"http://{host}:{listening.getsockname()[1]}/")
-    # A full collection walks all objects while every answer waits (0.13 s); those of the start it need not see.
-    gc.collect()
-    gc.freeze()
-    # The poller reads titles in Python when it opens a version, and an answer changes threads several times: by default
-    # it would wait 5 ms each time.
-    sys.setswitchinterval(SWITCH_SECONDS)
-    uvicorn.Server(settings).run(sockets=[listening])
-
-
-def _listen(host: str, port: int, backlog: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=backlog)
-    except OSError as error:
-        raise OSError(
-            f"can't listen on {host} port {port}: {error.strerror or error}; another process may listen there: choose "
-            "another port (--port, serving.port; 0 = any free one), or another address of this machine (--host)"
-        ) from error
 
 
 def _add_error_answers(app: FastAPI) -> None:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +16,7 @@ import pytest
 
 from pinsage.store import Store
 from tests.pinsage.serving.conftest import TAGS
+from tests.pinsage.serving.running import running_service
 from tests.pinsage.serving.test_swaps import damage, wait_until
 from tests.tasks.test_pipeline import pinsage
 
@@ -37,18 +34,11 @@ def served(
 ) -> Iterator[tuple[httpx.Client, Path, tuple[str, ...]]]:
     root = tmp_path_factory.mktemp("served") / "store"
     shutil.copytree(planted[0], root)
-    command = [sys.executable, "-m", "tasks.cli", "serve", "--root", str(root), "--port", "0"]
-    command += [word for setting in SETTINGS for word in ("--set", setting)]
-    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "400"}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
-        assert process.stderr is not None
-        announced = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
-        assert announced, process.stderr.read()
-        threading.Thread(target=process.stderr.read, daemon=True).start()
-        with httpx.Client(base_url=announced[0], timeout=60) as client:
-            yield client, root, planted[1]
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+    with (
+        running_service(root, *SETTINGS) as (host, port),
+        httpx.Client(base_url=f"http://{host}:{port}", timeout=60) as client,
+    ):
+        yield client, root, planted[1]
 
 
 @pytest.fixture
