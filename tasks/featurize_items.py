@@ -13,7 +13,7 @@ from pinsage.store import Version
 from tasks.sample_neighborhoods import open_graph
 from tasks.session import Session
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 
 log = structlog.get_logger()
 
