@@ -1,14 +1,21 @@
-"""Search of items by words of their titles, from an inverted index that is built once a version."""
+"""Search of items by words of their titles, from an inverted index that is built once a version.
+
+A word is what `pinsage.words` says. In scripts with spaces its beginning finds it. In scripts without, where a word begins
+is a matter of opinion: any part of a stretch finds it. Pairs of characters give the rows, and the titles confirm them.
+"""
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 
+from pinsage.serving.answers import RefusedRequestError
+from pinsage.words import unspaced, words
+
+MAX_WORDS = 32  # that one search may name; each costs up to the rows of the catalogue
 _PAST_EVERY_WORD = "\U0010ffff"
 
 
@@ -22,44 +29,95 @@ class TitleIndex:
 
     def __init__(self, titles: Sequence[str | None], preference: np.ndarray) -> None:
         self._preference = preference
-        postings: dict[str, list[int]] = {}
         self._num_words = np.zeros(len(titles), dtype=np.int32)
+        self._unspaced: dict[int, str] = {}
+        rows_of_words: dict[str, list[int]] = {}
+        rows_of_pairs: dict[str, list[int]] = {}
         for row, title in enumerate(titles):
-            words = words_of(title or "")
-            self._num_words[row] = len(words)
-            for word in set(words):
-                postings.setdefault(word, []).append(row)
-        self._words = sorted(postings)
-        self._rows = [np.array(postings[word], dtype=np.int64) for word in self._words]
+            distinct = dict.fromkeys(words(title or ""))
+            self._num_words[row] = len(distinct)
+            for word in distinct:
+                rows_of_words.setdefault(word, []).append(row)
+            stretches = [] if not title or title.isascii() else unspaced(title)
+            if stretches:
+                self._unspaced[row] = "\n".join(stretches)
+                for pair in dict.fromkeys(chain.from_iterable(map(_pairs, stretches))):
+                    rows_of_pairs.setdefault(pair, []).append(row)
+        self._words = _Postings(rows_of_words)
+        self._pairs = _Postings(rows_of_pairs)
 
     def find(self, text: str, k: int) -> list[tuple[int, float]]:
         """The best ``k`` rows whose titles hold every word of ``text``; the beginning of a word is enough.
 
         Returns:
-            (row, score); the score is the share of the title's words that was asked for. Titles with the very words
-            come before those with longer ones, then preferred rows, then those with the higher score.
+            (row, score), by score. It is 1 for titles with the very words, preferred rows first, and for titles with
+            words that begin so the share of their words that was asked for.
+
+        Raises:
+            RefusedRequestError: ``text`` has more than `MAX_WORDS` different words.
         """
-        wanted = words_of(text)
+        wanted = list(dict.fromkeys(words(text)))
         if not wanted:
             return []
-        rows = self._rows_with(wanted[0])
-        for word in wanted[1:]:
-            rows = np.intersect1d(rows, self._rows_with(word), assume_unique=True)
+        if len(wanted) > MAX_WORDS:
+            raise RefusedRequestError(
+                f"search: got {len(wanted)} different words, expected at most {MAX_WORDS}; the beginning of a title is "
+                "enough"
+            )
+        rows = self._rows_with_all(chain.from_iterable(map(self._parts, wanted)))
+        if self._unspaced:
+            long = [word for word in wanted if len(word) > 2 and unspaced(word)]
+            rows = np.array([row for row in rows.tolist() if all(word in self._unspaced[row] for word in long)], int)
         whole = np.ones(len(rows), dtype=bool)
         for word in wanted:
-            whole &= np.isin(rows, self._rows_with(word, whole=True))
-        scores = len(wanted) / np.maximum(self._num_words[rows], len(wanted))
-        order = np.lexsort((rows, -scores, -self._preference[rows], ~whole))[:k]
-        return [(int(rows[each]), float(scores[each])) for each in order]
+            whole &= self._mask(self._words.of(word))[rows]
+        shares = len(wanted) / np.maximum(self._num_words[rows], len(wanted))
+        scores = np.where(whole, 1.0, shares)
+        order = np.lexsort((rows, -shares, -self._preference[rows], ~whole, -scores))[:k]
+        return [(int(rows[place]), float(scores[place])) for place in order]
 
-    def _rows_with(self, beginning: str, *, whole: bool = False) -> np.ndarray:
-        first = bisect_left(self._words, beginning)
-        last = bisect_right(self._words, beginning if whole else beginning + _PAST_EVERY_WORD)
-        return np.unique(np.concatenate([np.empty(0, dtype=np.int64), *self._rows[first:last]]))
+    def _parts(self, word: str) -> Iterable[np.ndarray]:
+        """Rows of what a title with the word must hold; the whole of a longer word without spaces is not among it."""
+        if not unspaced(word):
+            return [self._words.beginning_with(word)]
+        if len(word) == 1:
+            return [self._pairs.beginning_with(word)]
+        return [self._pairs.of(pair) for pair in _pairs(word)[:-1]]
+
+    def _rows_with_all(self, parts: Iterable[np.ndarray]) -> np.ndarray:
+        held = np.ones(len(self._num_words), dtype=bool)
+        for rows in sorted(parts, key=len):
+            if not len(rows):
+                return rows
+            held &= self._mask(rows)
+        return np.flatnonzero(held)
+
+    def _mask(self, rows: np.ndarray) -> np.ndarray:
+        mask = np.zeros(len(self._num_words), dtype=bool)
+        mask[rows] = True
+        return mask
 
 
-def words_of(text: str) -> list[str]:
-    """Lower-case words without accents; scripts other than Latin stay as they are."""
-    decomposed = unicodedata.normalize("NFKD", text)
-    plain = "".join(character for character in decomposed if not unicodedata.combining(character))
-    return re.findall(r"\w+", plain.lower())
+class _Postings:
+    """Terms, sorted, and the rows of each, one after the other."""
+
+    def __init__(self, rows_of: Mapping[str, list[int]]) -> None:
+        self._terms = sorted(rows_of)
+        self._stops = np.cumsum([0, *(len(rows_of[term]) for term in self._terms)])
+        self._rows = np.fromiter(chain.from_iterable(rows_of[term] for term in self._terms), np.int32)
+
+    def of(self, term: str) -> np.ndarray:
+        """Rows of a term, ascending."""
+        return self._between(bisect_left(self._terms, term), bisect_right(self._terms, term))
+
+    def beginning_with(self, term: str) -> np.ndarray:
+        """Rows of every term that begins so; a row may come several times."""
+        return self._between(bisect_left(self._terms, term), bisect_right(self._terms, term + _PAST_EVERY_WORD))
+
+    def _between(self, first: int, last: int) -> np.ndarray:
+        return self._rows[self._stops[first] : self._stops[last]]
+
+
+def _pairs(stretch: str) -> list[str]:
+    """Every two neighboring characters, and the last one alone."""
+    return [stretch[place : place + 2] for place in range(len(stretch))]
