@@ -7,8 +7,10 @@ good. A day that is delivered again replaces the earlier delivery of that day; t
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,22 @@ from pinsage.store import Version
 from pinsage.store.names import split_uri
 from schemas.columns import CATEGORICAL, NUMERIC, SPLITS, TIME, VECTOR, id_type
 from tasks.days import check_day
-from tasks.ingestion import columns as columns
-from tasks.ingestion.columns import IngestError, Place, require_columns
+from tasks.ingestion.columns import (
+    IngestError,
+    Place,
+    day_name,
+    day_number,
+    day_numbers,
+    holds_integers,
+    require_columns,
+)
 from tasks.ingestion.deliveries import COMMIT_THREADS, TABLES
-from tasks.ingestion.files import DaySpill, Rows, file_schema, ids_are_integers, read_batches
+from tasks.ingestion.files import DaySpill, Rows, file_schema, is_untyped, read_batches
+from tasks.ingestion.ids import IdForm, as_ids, id_form
 from tasks.ingestion.mapping import IngestMapping
+from tasks.ingestion.numbers import as_numbers
+from tasks.ingestion.texts import as_categories, as_text, as_vectors
+from tasks.ingestion.times import TimeColumn
 from tasks.session import Session
 
 CODE_VERSION = 1
@@ -58,13 +71,15 @@ class IngestSummary:
 
 @dataclass(frozen=True)
 class _Source:
-    """One file: which columns hold ids, and which (if any) the time."""
+    """One file: which columns hold ids, how they write them, which (if any) has the time, and what is to be told."""
 
     table: str
     path: Path
     id_columns: dict[str, str]
+    id_forms: dict[str, IdForm]
     time_column: str | None
     schema: pa.Schema
+    notes: Counter[str] = field(default_factory=Counter)
 
 
 def ingest(
@@ -99,7 +114,7 @@ def ingest(
     _check_times(session, sources)
     with tempfile.TemporaryDirectory(prefix="pinsage-ingest-") as folder:
         spills: dict[str, DaySpill] = {}
-        notes = []
+        notes: list[str] = []
         for source in sorted(
             sources, key=lambda each: each.table == "items"
         ):  # items last: they follow the saves' days
@@ -107,6 +122,7 @@ def ingest(
             default_day = _default_day(session, source, day, spills)
             _spill(source, spill, mapping, kinds, default_day)
             spills[source.table] = spill
+            notes += [f"{text} ({count:,} rows)" for text, count in sorted(source.notes.items())]
             if default_day != day:
                 notes.append(
                     f"items have no column with times: all count from {default_day}, the first day of the saves; "
@@ -140,7 +156,12 @@ def _source(table: str, path: Path, ids: dict[str, str], time: str | None, *defa
     if time is None:
         time = next((name for name in default_times if name in schema.names), None)
     require_columns(f"{table} {path}", [*ids.values(), *([time] if time else [])], schema.names)
-    return _Source(table, path, ids, time, schema)
+    forms = {name: id_form(schema.field(column).type, _values(path, column)) for name, column in ids.items()}
+    return _Source(table, path, ids, forms, time, schema)
+
+
+def _values(path: Path, column: str) -> Iterator[pa.ChunkedArray]:
+    return (rows.table.column(column) for rows in read_batches(path, [column]))
 
 
 def _id_kinds(session: Session, sources: list[_Source], mapping: IngestMapping) -> dict[str, pa.DataType]:
@@ -148,21 +169,15 @@ def _id_kinds(session: Session, sources: list[_Source], mapping: IngestMapping) 
     kinds = {}
     for kind, names in (("item_id", ("item_id", "query_id")), ("board_id", ("board_id",))):
         integers = [
-            ids_are_integers(source.path, column)
+            form is not IdForm.TEXT
+            and (holds_integers(source.schema.field(source.id_columns[name]).type) or is_untyped(source.path))
             for source in sources
-            for name, column in source.id_columns.items()
+            for name, form in source.id_forms.items()
             if name in names
         ]
-        chosen = "int64" if all(integers) and mapping.id_type != "string" else "string"
-        if mapping.id_type == "int64" and chosen == "string" and kind == "item_id":
-            raise IngestError("--id-type int64: some item ids are no integers; use --id-type string or auto")
-        earlier = _stored_kind(session, kind)
-        if earlier == "int64" and chosen == "string":
-            raise IngestError(
-                f"{kind}: these files hold text, but the store {session.store.root} holds integers; "
-                "deliver integers, or ingest into another root"
-            )
-        kinds[kind] = id_type(earlier or chosen)
+        stated = kind == "item_id" and mapping.id_type == "int64"
+        chosen = "int64" if stated or (all(integers) and mapping.id_type != "string") else "string"
+        kinds[kind] = id_type(_stored_kind(session, kind) or chosen)
     kinds["query_id"] = kinds["item_id"]
     return kinds
 
@@ -206,7 +221,7 @@ def _default_day(session: Session, source: _Source, day: str | None, spills: dic
         return day
     if source.table == "items":
         if "saves" in spills and spills["saves"].num_rows:
-            return columns.day_name(min(spills["saves"].num_rows))
+            return day_name(min(spills["saves"].num_rows))
         delivered = session.store.ref_names("raw/saves")
         if delivered:
             return delivered[0]
@@ -225,23 +240,23 @@ def _spill(
     wanted = list(dict.fromkeys([*source.id_columns.values(), *_other_columns(source, mapping)]))
     if source.time_column is not None and source.time_column not in wanted:
         wanted.append(source.time_column)
-    num_rows = 0
+    num_rows, time_column = 0, TimeColumn(mapping.timestamp_unit)
     for rows in read_batches(source.path, wanted):
         batch = rows.table
         if source.time_column is None:
             times = None
             assert default_day is not None, "a source without times has a day"
-            days = np.full(batch.num_rows, columns.day_number(default_day))
+            days = np.full(batch.num_rows, day_number(default_day))
         else:
             what = _place(source, rows, source.time_column)
-            times = columns.as_times(batch.column(source.time_column), mapping.timestamp_unit, what)
+            times = time_column.read(batch.column(source.time_column), what)
             if times.null_count:
                 first = int(np.flatnonzero(times.is_null().to_numpy())[0])
                 raise IngestError(
                     f"{what.row(first)} has no time (and {times.null_count - 1} more nearby); expected one in every "
                     "row: remove or repair these rows, nothing was written"
                 )
-            days = columns.day_numbers(times).to_numpy()
+            days = day_numbers(times).to_numpy()
             _check_inside(default_day, days, what)
         spill.add(_converted(source, rows, times, mapping, kinds), days)
         num_rows += batch.num_rows
@@ -252,19 +267,19 @@ def _spill(
             )
         none = Rows(str(source.path), 1, source.schema.empty_table().select(wanted))
         times = None if source.time_column is None else pa.chunked_array([], TIME)
-        spill.add_empty(_converted(source, none, times, mapping, kinds), columns.day_number(default_day))
+        spill.add_empty(_converted(source, none, times, mapping, kinds), day_number(default_day))
 
 
 def _place(source: _Source, rows: Rows, column: str) -> Place:
-    return Place(f"{source.table} {rows.file}: column {column}", rows.first_row)
+    return Place(f"{source.table} {rows.file}: column {column}", rows.first_row, source.notes)
 
 
 def _check_inside(day: str | None, days: np.ndarray, what: Place) -> None:
     """A delivery for one day holds no other: a day and a column with times say the same, or one of them is wrong."""
-    if day is not None and (outside := days != columns.day_number(day)).any():
+    if day is not None and (outside := days != day_number(day)).any():
         row = int(np.flatnonzero(outside)[0])
         raise IngestError(
-            f"{what.row(row)} is of {columns.day_name(int(days[row]))}, but --day {day} was given; leave "
+            f"{what.row(row)} is of {day_name(int(days[row]))}, but --day {day} was given; leave "
             "--day out to take every row by its own time, or deliver the rows of that day alone; nothing was written"
         )
 
@@ -291,7 +306,7 @@ def _converted(
 ) -> pa.Table:
     batch = rows.table
     made = {
-        name: columns.as_ids(batch.column(column), kinds[name], _place(source, rows, column))
+        name: as_ids(batch.column(column), kinds[name], _place(source, rows, column), source.id_forms[name])
         for name, column in source.id_columns.items()
     }
     if source.table != "items":
@@ -301,19 +316,19 @@ def _converted(
         boards = made["board_id" if source.table == "saves" else "query_id"]
         made["split"] = pa.nulls(batch.num_rows, pa.string()) if times is not None else _split(boards, mapping)
         if source.table == "saves" and mapping.weight:
-            weights = columns.as_numbers(batch.column(mapping.weight), _place(source, rows, mapping.weight))
-            made["weight"] = weights.cast(pa.float32())
+            weights = as_numbers(batch.column(mapping.weight), _place(source, rows, mapping.weight))
+            made["weight"] = weights.cast(pa.float32(), safe=False)
         return pa.table(made)
     for name in ("title", "text", "image_url"):
         column = _people_column(source, mapping, name)
-        given = None if column is None else columns.as_text(batch.column(column), _place(source, rows, column))
+        given = None if column is None else as_text(batch.column(column), _place(source, rows, column))
         made[name] = pa.nulls(batch.num_rows, pa.string()) if given is None else given
     for name, column in sorted(mapping.vectors.items()):
-        made[VECTOR + name] = columns.as_vectors(batch.column(column), _place(source, rows, column))
+        made[VECTOR + name] = as_vectors(batch.column(column), _place(source, rows, column))
     for column in mapping.categorical:
-        made[CATEGORICAL + column] = columns.as_text(batch.column(column), _place(source, rows, column))
+        made[CATEGORICAL + column] = as_categories(batch.column(column), _place(source, rows, column))
     for column in sorted(mapping.numeric):
-        made[NUMERIC + column] = columns.as_numbers(batch.column(column), _place(source, rows, column))
+        made[NUMERIC + column] = as_numbers(batch.column(column), _place(source, rows, column))
     return pa.table(made)
 
 
@@ -331,19 +346,19 @@ def _commit(session: Session, table: str, spill: DaySpill, timed: bool, kinds: d
         # delivered before keep their rows.
         before = set(session.store.ref_names(f"raw/{table}"))
         between = range(days[0], days[-1] + 1)
-        days = [day for day in between if day in spill.num_rows or columns.day_name(day) not in before]
+        days = [day for day in between if day in spill.num_rows or day_name(day) not in before]
     facts = {"timed": timed, "id_type": str(kinds["item_id"]), "board_id_type": str(kinds["board_id"])}
     with ThreadPoolExecutor(COMMIT_THREADS) as pool:
         changed = sum(pool.map(lambda number: _commit_day(session, table, spill, number, facts), days))
     num_rows = sum(spill.num_rows.values())
-    summary = TableSummary(table, num_rows, len(days), columns.day_name(days[0]), columns.day_name(days[-1]), changed)
+    summary = TableSummary(table, num_rows, len(days), day_name(days[0]), day_name(days[-1]), changed)
     log.info("ingest", **vars(summary))
     return summary
 
 
 def _commit_day(session: Session, table: str, spill: DaySpill, number: int, facts: dict[str, Any]) -> bool:
     """Commit the rows of one day and put them in force; whether that changed anything."""
-    day = columns.day_name(number)
+    day = day_name(number)
     assert spill.schema is not None, "a spill has rows"
     config = {"rows_sha256": spill.digest(number), **facts}
     with session.store.write(f"raw/{table}", partition=day, inputs=[], config=config, code_version=CODE_VERSION) as out:

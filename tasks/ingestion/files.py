@@ -10,14 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.dataset as pads
 
-from tasks.ingestion.columns import IngestError, holds_integers, require_columns
+from tasks.ingestion.columns import IngestError, require_columns
 
 BATCH_ROWS = 131_072
-_INTEGER = r"^(0|-?[1-9][0-9]{0,17})$"
 _EXPECTED = "expected Parquet or CSV in UTF-8, one file or a folder of one kind"
 
 
@@ -62,15 +60,9 @@ def read_batches(path: Path, columns: list[str]) -> Iterator[Rows]:
         raise IngestError(f"{path}: {error}; {_EXPECTED}; nothing was written") from None
 
 
-def ids_are_integers(path: Path, column: str) -> bool:
-    """Whether every id of the column is an integer; in CSV files without leading zeros, so that text round-trips."""
-    if not _is_csv(_files(path)[0]):
-        return holds_integers(file_schema(path).field(column).type)
-    for rows in read_batches(path, [column]):
-        matches = pc.match_substring_regex(rows.table.column(column).drop_null(), _INTEGER)
-        if not pc.all(matches, min_count=0).as_py():
-            return False
-    return True
+def is_untyped(path: Path) -> bool:
+    """Whether the files are CSV, whose columns are text whatever stands in them."""
+    return _is_csv(_files(path)[0])
 
 
 def _open(path: Path) -> pads.Dataset:
