@@ -35,9 +35,7 @@ def build_catalog(session: Session, day: str) -> Version:
     deliveries = Deliveries(session)
     deliveries.require_for(day)
     delivered = {table: deliveries.days_for(table, day) for table in TABLES}
-    versions = {
-        table: [deliveries.require_validated(table, known) for known in days] for table, days in delivered.items()
-    }
+    versions = deliveries.require_all_validated(delivered, day)
     check_times([version for table in ("saves", "engagements") for version in versions[table]])
     flat = [version for found in versions.values() for version in found]
     settings = session.config.graph.of_catalog

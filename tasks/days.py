@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 
@@ -33,3 +34,8 @@ def day_range(first: str, last: str) -> list[str]:
     """List the days from ``first`` to ``last``, both inclusive; none when ``last`` is earlier."""
     num_days = (date.fromisoformat(check_day(last)) - date.fromisoformat(check_day(first))).days + 1
     return [add_days(first, offset) for offset in range(num_days)]
+
+
+def days_named(days: Sequence[str]) -> str:
+    """Ascending days in words: one by its name, several by their number and span."""
+    return f"{len(days)} days, {days[0]} to {days[-1]}" if len(days) > 1 else days[0]

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from pinsage.serving.recommender import Recommender
 from tasks.airflow_runs.client import AirflowFailedError
@@ -20,6 +21,7 @@ from tasks.evaluation_table import evaluation_table, metrics_of_day
 from tasks.ingestion.demo import ingest_demo
 from tasks.prepared import days_to_prepare
 from tasks.session import Session
+from tasks.terminal_text import cell, never_fail_to_print, one_line, printable
 
 DAY = "2017-12-31"
 QUERIES = ("fluid milk white only", "bananas", "pizza", "baby diapers", "beeralemalt")
@@ -53,7 +55,7 @@ def demo(
         if not (up and session.store.ref("published").head()):
             raise SystemExit(INTERRUPTED) from None
     except AirflowFailedError as error:
-        console.print(str(error), markup=False, style="red")
+        console.print(printable(str(error)), markup=False, style="red")
         raise SystemExit(1) from None
     else:
         _show(session)
@@ -111,10 +113,10 @@ def _show(session: Session) -> None:
             if not found:
                 continue
             query = found[0]
-            title = escape(f"Like {query.title} ({query.item_id})")
+            title = Text(f"Like {one_line(query.title)} ({one_line(query.item_id)})")
             table = Table("item", "title", "category", "score", title=title, title_justify="left")
             for each in recommender.similar(query.item_id, 5):
-                table.add_row(str(each.item_id), escape(each.title), escape(each.category), f"{each.score:.3f}")
+                table.add_row(*map(cell, (each.item_id, each.title, each.category)), f"{each.score:.3f}")
             console.print(table)
     site = Path(session.store.root) / "_site"
     console.print(f"Report:     {site}/reports/{DAY}/index.html")
@@ -124,4 +126,7 @@ def _show(session: Session) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(demo)
+    never_fail_to_print()
+    app = typer.Typer(add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
+    app.command()(demo)
+    app()

@@ -92,7 +92,7 @@ def nothing_held_out(session: Session, day: str) -> str | None:
     newest = next((each for each in known if deliveries.raw("saves", each).facts["num_rows"]), None)
     return (
         f"no saves were delivered for the days after {as_of} up to {day}: a model for this day could not be measured; "
-        f"the newest day with saves is {newest or 'not within reach'}"
+        f"the newest day with saves is {newest or 'not within reach'}; {deliveries.advice()}"
     )
 
 

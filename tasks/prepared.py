@@ -73,19 +73,16 @@ def as_of_day(session: Session, day: str) -> str:
     """
     deliveries = Deliveries(session)
     deliveries.require_for(check_day(day))
-    if not _timed(deliveries, day):
+    if not deliveries.timed(day):
         return day
     holdout_days = session.config.evaluation.holdout_days
     as_of = add_days(day, -holdout_days)
-    try:
-        deliveries.require_for(as_of)
-    except NoDataError as error:
-        first = max(deliveries.days("saves")[0], deliveries.days("items")[0])
+    lacking = deliveries.lacking(as_of)
+    if lacking is not None:
         raise NoDataError(
-            f"day {day}: its model would train on what was known {holdout_days} days earlier; {error}. "
-            f"The first day that a model can be for is {add_days(first, holdout_days)}; fewer evaluation.holdout_days "
-            "make it an earlier one"
-        ) from None
+            f"day {day}: its model would learn from what was known {holdout_days} days earlier "
+            f"(evaluation.holdout_days), on {as_of}: {lacking}; {deliveries.advice()}"
+        )
     return as_of
 
 
@@ -97,7 +94,7 @@ def graph_day(session: Session, as_of: str, deliveries: Deliveries | None = None
     tomorrow's pairs none will. Untimed data: the day itself. Days are read from ``deliveries`` where these are given.
     """
     deliveries = deliveries or Deliveries(session)
-    if not _timed(deliveries, as_of):
+    if not deliveries.timed(as_of):
         return as_of
     lag, first = session.config.pairs.graph_lag_days, deliveries.days("items")[0]
     known = (day for day in reversed(deliveries.days_for("saves", as_of)) if day >= first)
@@ -125,7 +122,3 @@ def days_to_validate(session: Session, day: str) -> list[list[str]]:
     )
     size = max(MIN_GROUP_DAYS, -(-len(missing) // MAX_GROUPS))
     return [missing[start : start + size] for start in range(0, len(missing), size)]
-
-
-def _timed(deliveries: Deliveries, day: str) -> bool:
-    return bool(deliveries.raw("saves", deliveries.days_for("saves", day)[-1]).facts["timed"])

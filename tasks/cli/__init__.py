@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 from tasks.cli import ablate, doctor, ingest, look, operate, plan, run, serve  # noqa: F401  # each registers its commands
 from tasks.cli.app import app, emit, errors
 from tasks.logs import log_to_stderr
+from tasks.terminal_text import never_fail_to_print, printable
 
 __all__ = ["main"]
 
@@ -25,6 +26,7 @@ def main() -> None:
     from pinsage.config import ConfigError
     from pinsage.store import StoreError
 
+    never_fail_to_print()
     log_to_stderr()
     try:
         # Typer prints its own refusals, for people; for machines they come here.
@@ -62,5 +64,6 @@ def _end(kind: str, message: str, code: int) -> NoReturn:
         emit({"error": {"type": kind, "message": message}})
     else:
         errors.print(f"[bold red]error[/] {kind}:", end=" ")
-        errors.print(message, markup=False)
+        # One line where a program or a log reads it; a terminal is wrapped at words.
+        errors.print(printable(message), markup=False, soft_wrap=not errors.is_terminal)
     sys.exit(code)

@@ -4,21 +4,27 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from tasks.progress import terminal
 from tasks.session import Session
+from tasks.terminal_text import printable
 
 app = typer.Typer(
-    no_args_is_help=True, pretty_exceptions_enable=False, help="PinSage, from raw saves to a served index."
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="PinSage, from raw saves to a served index.",
 )
+DISTRIBUTION = "pinsage-pipeline"
 console = Console()
 errors = terminal
 
@@ -72,17 +78,39 @@ def parse_settings(settings: list[str]) -> dict[str, Any]:
 
 
 def emit(value: Any) -> None:
-    """Print ``value`` as JSON."""
+    """Print ``value`` as JSON, in ASCII: no control character reaches a terminal, and every encoding can hold it."""
     plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-    typer.echo(json.dumps(plain, indent=2, ensure_ascii=False, default=str))
+    typer.echo(json.dumps(plain, indent=2, default=str))
 
 
 def two_columns(title: str, values: dict[str, Any]) -> Table:
     """A table of names and values."""
     table = Table(title=title, show_header=False)
     for name, value in values.items():
-        table.add_row(name, escape(str(value)))
+        table.add_row(name, Text(printable(str(value)), overflow="fold"))
     return table
+
+
+def note(message: str) -> None:
+    """Tell a person what is odd, on standard error."""
+    errors.print("[bold yellow]note[/]", end=" ")
+    errors.print(printable(message), markup=False)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version of the installed distribution and end."""
+    if wanted:
+        typer.echo(f"pinsage {metadata.version(DISTRIBUTION)}")
+        raise typer.Exit
+
+
+@app.callback()
+def every_command(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """PinSage, from raw saves to a served index."""
 
 
 @contextmanager

@@ -3,10 +3,11 @@
 from dataclasses import asdict
 
 import typer
-from rich.markup import escape
 from rich.table import Column, Table
+from rich.text import Text
 
 from tasks.cli.app import Json, Root, Settings, app, console, emit, parse_settings
+from tasks.terminal_text import printable
 
 COLORS = {"ok": "green", "warning": "yellow", "failed": "bold red", "skipped": "dim"}
 
@@ -26,8 +27,7 @@ def doctor(
     else:
         table = Table("check", "state", Column("found", overflow="fold"), Column("what to do", overflow="fold"))
         for check in checks:
-            table.add_row(
-                check.name, f"[{COLORS[check.state]}]{check.state}[/]", escape(check.found), escape(check.advice)
-            )
+            said = (Text(printable(text)) for text in (check.found, check.advice))
+            table.add_row(check.name, f"[{COLORS[check.state]}]{check.state}[/]", *said)
         console.print(table)
     raise typer.Exit(1 if any(check.state == "failed" for check in checks) else 0)

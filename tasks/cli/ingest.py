@@ -7,6 +7,7 @@ import typer
 
 from tasks.cli.app import Json, Root, app, console, emit, open_session
 from tasks.ingestion.mapping import IngestMapping, parse_vector_options
+from tasks.terminal_text import printable
 
 
 @app.command()
@@ -69,4 +70,4 @@ def ingest(
         console.print(f"{table.table}: {table.num_rows:,} rows, {days}; new or changed days: {table.num_changed_days}")
     for note in summary.notes:
         console.print("[bold yellow]note[/]", end=" ")
-        console.print(note, markup=False)
+        console.print(printable(note), markup=False)

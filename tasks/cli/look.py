@@ -4,10 +4,11 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from tasks.cli.app import Day, Json, Root, app, console, emit, existing, open_session, two_columns
+from tasks.terminal_text import cell, one_line
 
 
 @app.command(context_settings={"ignore_unknown_options": True})  # ids may be negative
@@ -23,7 +24,11 @@ def recommend(
 
     recommender = Recommender(existing(root))
     found = recommender.similar(item, k, popularity)
-    _print_items(f"like {recommender.item(item)[0].title} ({item})", [asdict(each) for each in found], as_json)
+    _print_items(
+        f"like {one_line(recommender.item(item)[0].title)} ({one_line(item)})",
+        [asdict(each) for each in found],
+        as_json,
+    )
 
 
 @app.command()
@@ -37,7 +42,7 @@ def search(
     from pinsage.serving.recommender import Recommender
 
     found = Recommender(existing(root)).search(text, k)
-    _print_items(f"titles like {text!r}", [asdict(each) for each in found], as_json)
+    _print_items(f"titles like {one_line(text)!r}", [asdict(each) for each in found], as_json)
 
 
 @app.command()
@@ -77,13 +82,12 @@ def _print_items(title: str, found: list[dict[str, Any]], as_json: bool) -> None
     if as_json:
         emit(found)
         return
-    table = Table("item", "title", "category", "score", title=escape(title))
     if not found:
-        console.print(f"no {escape(title)}")
+        console.print(f"no {title}", markup=False)
         return
+    table = Table("item", "title", "category", "score", title=Text(title))
     for each in found:
-        # Catalogues hold brackets, which are no markup.
-        table.add_row(*(escape(str(each[name])) for name in ("item_id", "title", "category")), f"{each['score']:.3f}")
+        table.add_row(*(cell(each[name]) for name in ("item_id", "title", "category")), f"{each['score']:.3f}")
     console.print(table)
 
 

@@ -6,12 +6,14 @@ day of items, stands for them: each has the one before it and the day's validate
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
 from pinsage.store import Version
 from pinsage.store.digests import digest_of
-from tasks.days import add_days, check_day, is_day
+from tasks.days import add_days, check_day, days_named, is_day
+from tasks.ingestion.advice import advice
 from tasks.session import Session
 
 TABLES = ("items", "saves", "engagements")
@@ -68,25 +70,54 @@ class Deliveries:
             MissingPartitionError: It lies after all saves that were delivered: what it will hold is not known yet.
         """
         for table in ("items", "saves"):
-            if self.days_for(table, day):
-                continue
-            known = self.days(table)
-            if not known:
+            if not self.days(table):
                 raise NoDataError(
                     f"day {day}: no {table} were ever delivered; `pinsage ingest --{table} FILE` brings them"
                 )
-            lookback = self._session.config.graph.lookback_days
-            reach = "" if table == "items" else f" within the lookback of {lookback} days (graph.lookback_days)"
-            raise NoDataError(
-                f"day {day}: no raw/{table} up to it{reach}; they were delivered for {known[0]} to {known[-1]}: choose "
-                f"a day that they reach, such as {(self.days('saves') or known)[-1]}, or ingest earlier ones"
-            )
-        newest = self.days("saves")[-1]
-        if day > newest and self.raw("saves", newest).facts["timed"]:
+        lacking = self.lacking(day)
+        if lacking is not None:
+            raise NoDataError(f"day {day}: {lacking}; {self.advice()}")
+        if self._awaited(day):
+            newest = self.days("saves")[-1]
             raise MissingPartitionError(
-                f"day {day}: no saves were delivered for it or any later day, the newest are of {newest}; choose that "
-                f"day, or ingest {day} first (where nothing was saved: a FILE without rows and --day {day})"
+                f"day {day}: no saves were delivered for it or any later day, the newest are of {newest}; "
+                f"{self.advice()}; or ingest {day} first (where nothing was saved: a FILE without rows and --day {day})"
             )
+
+    def can_model(self, day: str, holdout_days: int) -> bool:
+        """Whether there are items and saves for a model of ``day``: at its as-of day, and until then to learn from."""
+        if self.lacking(day) is not None or self._awaited(day):
+            return False
+        if not self.timed(day):
+            return True
+        as_of = add_days(day, -holdout_days)
+        first = self.days("items")[0]
+        return self.lacking(as_of) is None and any(
+            known >= first and self.raw("saves", known).facts["num_rows"] for known in self.days_for("saves", as_of)
+        )
+
+    def advice(self) -> str:
+        """What leads to a model, where items and saves were delivered, whatever their days."""
+        return advice(self, self._session.config.evaluation.holdout_days)
+
+    def timed(self, day: str) -> bool:
+        """Whether the saves that a run for ``day`` reads have times."""
+        return bool(self.raw("saves", self.days_for("saves", day)[-1]).facts["timed"])
+
+    def lacking(self, day: str) -> str | None:
+        """Which table has nothing that a run for ``day`` could read."""
+        for table in ("items", "saves"):
+            if not self.days_for(table, day):
+                lookback = self._session.config.graph.lookback_days
+                reach = "" if table == "items" else f" within the lookback of {lookback} days (graph.lookback_days)"
+                known = self.days(table)
+                return f"no raw/{table} up to it{reach}; they were delivered for {known[0]} to {known[-1]}"
+        return None
+
+    def _awaited(self, day: str) -> bool:
+        """Whether ``day`` is after all saves that have times: they may still come."""
+        newest = self.days("saves")[-1]
+        return day > newest and bool(self.raw("saves", newest).facts["timed"])
 
     def raw(self, table: str, day: str) -> Version:
         """The raw partition in force.
@@ -133,6 +164,25 @@ class Deliveries:
                 f"raw/{table} {day} is not validated; run `pinsage run prepare --day {day}` or trigger pinsage_prepare"
             )
         return version
+
+    def require_all_validated(self, days: Mapping[str, Sequence[str]], day: str) -> dict[str, list[Version]]:
+        """What the raw partitions of ``days``, by table, were validated to; the run for ``day`` reads them.
+
+        Raises:
+            ValidationMissingError: Some are not validated; the message counts them by table.
+        """
+        found = {table: [self.validated(table, known) for known in known_days] for table, known_days in days.items()}
+        missing = {
+            table: [known for known, version in zip(days[table], versions, strict=True) if version is None]
+            for table, versions in found.items()
+        }
+        if any(missing.values()):
+            raise ValidationMissingError(
+                f"day {day}: not validated yet: "
+                + "; ".join(f"raw/{table}: {days_named(known)}" for table, known in missing.items() if known)
+                + f"; run `pinsage run prepare --day {day}` or trigger pinsage_prepare"
+            )
+        return {table: [version for version in versions if version is not None] for table, versions in found.items()}
 
     def validation_of(self, table: str, day: str) -> dict[str, Any] | None:
         """What the validated partition is made from, as `Store.write` takes it; None while earlier items are not valid.
