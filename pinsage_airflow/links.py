@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import Any
+from urllib.parse import urlsplit
 
 from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow.sdk.configuration import conf
@@ -18,7 +19,7 @@ class PageLink(BaseOperatorLink):
 
     Args:
         title: What the button says.
-        address: A URL, or a path that the plugin serves.
+        address: A URL, or a path that the plugin serves, which begins with a slash.
         days_after_key: As `tasks.airflow_runs.dag_run.run_day` takes it.
     """
 
@@ -36,9 +37,18 @@ class PageLink(BaseOperatorLink):
         return f"_link_{self.title}"
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
-        """The address for one run; computed by the worker when the task ended, whatever its end."""
+        """The address for one run; computed by the worker when the task ended, whatever its end.
+
+        A page of ours is named without host and port, which the UI takes for its own: the address is kept, and Airflow
+        may come up elsewhere.
+        """
         address = self.address.format(day=run_day(ti_key.get_template_context(), self.days_after_key))
-        return f"{conf.get('api', 'base_url').rstrip('/')}{address}" if address.startswith("/") else address
+        return f"{ui_path()}{address}" if address.startswith("/") else address
+
+
+def ui_path() -> str:
+    """The path that the UI has below its host, without a slash at the end; mostly none."""
+    return urlsplit(str(conf.get("api", "base_url", fallback=""))).path.rstrip("/")
 
 
 REPORT = PageLink("Report", f"{SITE_PREFIX}/site/reports/{{day}}/index.html")

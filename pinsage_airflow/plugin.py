@@ -1,26 +1,31 @@
-"""The Airflow plugin: reports and Data Docs of the store's site, on Airflow's web server, for who is logged in.
+"""The Airflow plugin: a dashboard, reports and Data Docs on Airflow's web server, for logged-in users.
 
-FastAPI apps of plugins have no login of their own, so every route here asks for Airflow's user. Pages are sandboxed by
-their Content-Security-Policy: a script in one has no access to the session of the UI.
+FastAPI apps of plugins have no login of their own, so every route here asks for Airflow's user. Reports and Data Docs
+are sandboxed by their Content-Security-Policy: a script in one has no access to the session of the UI.
 """
 
 from __future__ import annotations
 
 import functools
-import html
 import mimetypes
 import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.plugins_manager import AirflowPlugin
 
-from pinsage_airflow.links import SITE_PREFIX
+from pinsage_airflow.links import SITE_PREFIX, ui_path
 from tasks.airflow_runs.dag_run import ROOT_VARIABLE
 
 if TYPE_CHECKING:
-    from pinsage.store import Store
+    from tasks.session import Session
 
-SECURITY = {"Content-Security-Policy": "sandbox allow-scripts allow-popups", "X-Content-Type-Options": "nosniff"}
+# The dashboard has no script, and its links have to open in the frame that the UI shows it in, with the user's cookie.
+OWN_PAGE = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+REPORT_PAGE = {"Content-Security-Policy": "sandbox allow-scripts allow-popups", "X-Content-Type-Options": "nosniff"}
 
 
 async def site(scope: Any, receive: Any, send: Any) -> None:
@@ -30,53 +35,57 @@ async def site(scope: Any, receive: Any, send: Any) -> None:
 
 @functools.cache
 def site_app() -> Any:
-    """The FastAPI app: ``/site/`` lists what there is, ``/site/<path>`` is a page of ``<root>/_site``."""
+    """The FastAPI app: ``/site/`` is the dashboard, ``/site/<path>`` is a page of ``<root>/_site``."""
     from airflow.api_fastapi.core_api.security import get_user
     from fastapi import Depends, FastAPI, HTTPException
     from fastapi.responses import HTMLResponse, Response
 
     from pinsage.store import InvalidNameError
+    from pinsage.store.errors import StorageError
 
     app = FastAPI(title="PinSage", dependencies=[Depends(get_user)], docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/site/")
-    def listing() -> HTMLResponse:
-        rows = []
-        for kind, title in (("reports", "Report"), ("data_docs", "Data Docs")):
-            for day in _store().page_folders(kind):
-                page = html.escape(f"{kind}/{day}/index.html")
-                rows.append((day, f'<li>{html.escape(day)} <a href="{page}" target="_blank">{title}</a></li>'))
-        listed = "".join(row for _, row in sorted(rows, reverse=True)) or "<li>nothing yet</li>"
-        return HTMLResponse(f"<h1>PinSage</h1><ul>{listed}</ul>", headers=SECURITY)
+    def dashboard(page: int = 1) -> HTMLResponse:
+        from tasks.dashboard.page import dashboard_page
+
+        return HTMLResponse(dashboard_page(_session(), datetime.now(UTC), page), headers=OWN_PAGE)
 
     @app.get("/site/{path:path}")
     def page(path: str) -> Response:
         try:
-            found = _store().page(path)
+            content = _session().store.page(path)
         except InvalidNameError as error:
             raise HTTPException(404, str(error)) from None
-        if found is None:
+        except (OSError, StorageError) as error:
+            raise HTTPException(503, f"the store does not answer: {error}") from None
+        if content is None:
             raise HTTPException(404, f"the site has no {path!r}; the run that makes it has not got there yet")
         kind, _ = mimetypes.guess_type(path)
-        return Response(found, media_type=kind or "application/octet-stream", headers=SECURITY)
+        return Response(content, media_type=kind or "application/octet-stream", headers=REPORT_PAGE)
 
     return app
 
 
-def _store() -> Store:
+def _session() -> Session:
     from fastapi import HTTPException
+
+    from pinsage.config import ConfigError
 
     root = os.environ.get(ROOT_VARIABLE, "")
     if not root:
         raise HTTPException(404, f"{ROOT_VARIABLE} is not set on this server: it does not know the store")
-    return _opened(root)
+    try:
+        return _opened(root)
+    except ConfigError as error:
+        raise HTTPException(503, f"the settings of this server are refused: {error}") from None
 
 
 @functools.cache
-def _opened(root: str) -> Store:
-    from pinsage.store import Store
+def _opened(root: str) -> Session:
+    from tasks.session import Session
 
-    return Store.open(root)
+    return Session.open(root)
 
 
 class PinSagePlugin(AirflowPlugin):
@@ -85,5 +94,5 @@ class PinSagePlugin(AirflowPlugin):
     name = "pinsage"
     fastapi_apps = [{"app": site, "url_prefix": SITE_PREFIX, "name": "PinSage"}]
     external_views = [
-        {"name": "PinSage", "href": f"{SITE_PREFIX}/site/", "url_route": "pinsage", "destination": "nav"},
+        {"name": "PinSage", "href": f"{ui_path()}{SITE_PREFIX}/site/", "url_route": "pinsage", "destination": "nav"},
     ]

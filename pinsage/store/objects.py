@@ -92,7 +92,8 @@ class LocalObjects:
 
     def _path(self, key: str) -> Path:
         path = self.root / key
-        if not path.resolve().is_relative_to(self.root):
+        # Unlike Path.resolve, it has an answer for links that lead in a circle.
+        if not Path(os.path.realpath(path)).is_relative_to(self.root):
             raise InvalidNameError(
                 f"key {key!r} leaves the store's root {self.root}; remove the link or choose another"
             )

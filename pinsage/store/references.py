@@ -46,7 +46,7 @@ class ReferenceLog:
 
     def head(self) -> Reference | None:
         """Return the newest reference, or None when nothing was ever appended."""
-        numbers = self._numbers()
+        numbers = self.numbers()
         return self.get(numbers[-1]) if numbers else None
 
     def get(self, number: int) -> Reference:
@@ -62,7 +62,7 @@ class ReferenceLog:
 
     def history(self) -> list[Reference]:
         """Return all references, oldest first."""
-        return [self.get(number) for number in self._numbers()]
+        return [self.get(number) for number in self.numbers()]
 
     def append(self, uri: str, *, after: int | None = None, details: dict[str, Any] | None = None) -> Reference:
         """Point to ``uri`` from now on.
@@ -77,7 +77,7 @@ class ReferenceLog:
         """
         split_uri(uri)
         while True:
-            numbers = self._numbers()
+            numbers = self.numbers()
             last = numbers[-1] if numbers else 0
             if after is not None and last != after:
                 raise ReferenceMovedError(
@@ -108,7 +108,8 @@ class ReferenceLog:
             except ReferenceMovedError:
                 continue
 
-    def _numbers(self) -> list[int]:
+    def numbers(self) -> list[int]:
+        """The numbers of all references, ascending."""
         names = self._objects.children(f"{FOLDER}/{self.name}")
         return sorted(int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdigit())
 

@@ -13,6 +13,7 @@ The commit protocol is in `writer.py`, reading in `version.py`, removal in `garb
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Mapping, Sequence
@@ -43,6 +44,8 @@ PROBES = "_probes"
 SITE = "_site"
 CACHE = "_cache"
 SCRATCH = "scratch"
+# How a file system says that a path is no file that can be read, beside that there is none.
+NO_PAGE = {errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EINVAL, errno.ELOOP}
 
 
 class Store:
@@ -231,12 +234,17 @@ class Store:
         return f"{self.root}/{SITE}/{path}"
 
     def page(self, path: str) -> bytes | None:
-        """Read a page, or None when there is no such page.
+        """Read a page, or None when there is no such page: nothing, a folder, or what may not be read.
 
         Raises:
             InvalidNameError: The path could leave the site.
         """
-        return self.objects.get(f"{SITE}/{check_page_path(path)}")
+        try:
+            return self.objects.get(f"{SITE}/{check_page_path(path)}")
+        except OSError as error:
+            if error.errno in NO_PAGE:
+                return None
+            raise
 
     def page_folders(self, path: str) -> list[str]:
         """List what lies below ``path`` of the site: the days of ``reports``, sorted."""

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urljoin
 
 import httpx
 import psutil
@@ -213,7 +214,7 @@ def test_the_cron_run_prepares_the_day_before_and_links_its_pages(
     assert {task["state"] for task in client.wait("pinsage_publish", publication["dag_run_id"])} == {"skipped"}
 
     path = f"/dags/pinsage_prepare/dagRuns/{run['dag_run_id']}/taskInstances/data_docs/links"
-    page = client.call("GET", path)["extra_links"]["Data Docs"]
+    page = urljoin(client.url, client.call("GET", path)["extra_links"]["Data Docs"])
     assert httpx.get(page, timeout=60).status_code == 401
     user = {"username": "admin", "password": client.password}
     token = httpx.post(f"{client.url}/auth/token", json=user, timeout=60).json()

@@ -16,7 +16,10 @@ import psutil
 import pytest
 
 from pinsage.store import Store
+from tasks.days import add_days
 from tasks.demo import DAY, INTERRUPTED
+from tasks.demo import demo as run_demo
+from tests.tasks.test_dashboard import whole_day
 
 
 @contextmanager
@@ -62,9 +65,9 @@ def wait_for(process: subprocess.Popen[str], words: str) -> None:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A home in which the demo's day is published already, so that only Airflow is started."""
+    """A home in which a later day than the demo's is published, so that only Airflow is started."""
     store = Store.open(tmp_path / "store")
-    with store.write("index", partition=DAY, inputs=[], config={}, code_version=1) as out:
+    with store.write("index", partition=add_days(DAY, 3), inputs=[], config={}, code_version=1) as out:
         out.write_json("sidecar", {})
     store.ref("published").append(out.version.uri)
     return tmp_path
@@ -102,6 +105,20 @@ def test_nothing_stays_however_the_demo_is_stopped(home: Path) -> None:
     assert last.returncode == 0
     assert living(leaders) == []
     assert started(home) == []
+
+
+@pytest.mark.parametrize("day", [DAY, add_days(DAY, 1), "2031-01-01"])
+def test_a_day_as_late_as_the_demos_is_enough(tmp_path: Path, day: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole_day(Store.open(tmp_path / "store"), day)
+
+    def start(*arguments: object) -> None:
+        raise AssertionError("Airflow is not needed")
+
+    shown = []
+    monkeypatch.setattr("tasks.demo.LocalAirflow", start)
+    monkeypatch.setattr("tasks.demo._show", shown.append)
+    run_demo(home=tmp_path, up=False)
+    assert len(shown) == 1
 
 
 @pytest.mark.slow
