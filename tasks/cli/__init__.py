@@ -1,5 +1,6 @@
 """The command line, a thin door over the stages: ``pinsage ingest | run | recommend | search | status | ...``."""
 
+import os
 import sys
 from typing import NoReturn
 
@@ -9,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from tasks.cli import ablate, doctor, ingest, look, operate, plan, run, serve  # noqa: F401  # each registers its commands
 from tasks.cli.app import app, emit, errors
+from tasks.cli.streams import open_closed_streams
 from tasks.logs import log_to_stderr
 from tasks.terminal_text import never_fail_to_print, printable
 
@@ -23,6 +25,7 @@ def main() -> None:
     With ``--json`` standard output holds one document whatever happens: the answer, or ``{"error": {"type": ...,
     "message": ...}}``; standard error is for the log.
     """
+    open_closed_streams()
     from pinsage.config import ConfigError
     from pinsage.store import StoreError
 
@@ -39,6 +42,13 @@ def main() -> None:
         _end("UsageError", error.format_message(), error.exit_code)
     except ValidationError as error:
         _end(error.title, "; ".join(map(_reason, error.errors())), 1)
+    except PermissionError as error:
+        _end(
+            type(error).__name__,
+            f"{error.filename or error}: {error.strerror or 'not allowed'} for user {os.geteuid()}; change who may use "
+            "the file, or run as a user who may",
+            1,
+        )
     except (
         StoreError,
         ConfigError,

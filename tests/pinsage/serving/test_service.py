@@ -18,7 +18,6 @@ from pinsage.store import Store
 from tests.pinsage.serving.conftest import TAGS
 from tests.pinsage.serving.running import running_service
 from tests.pinsage.serving.test_swaps import damage, wait_until
-from tests.tasks.test_pipeline import pinsage
 
 SETTINGS = (
     "serving.poll_seconds=0.05",
@@ -44,13 +43,6 @@ def served(
 @pytest.fixture
 def client(served: tuple[httpx.Client, Path, tuple[str, ...]]) -> httpx.Client:
     return served[0]
-
-
-def test_a_port_in_use_is_told(served: tuple[httpx.Client, Path, tuple[str, ...]]) -> None:
-    client, root, _ = served
-    refused = pinsage("serve", "--root", str(root), "--port", str(client.base_url.port), check=False)
-    assert refused.returncode == 1
-    assert re.search(r"can't listen on 127\.0\.0\.1 port \d+: .*in use.*choose another port \(--port", refused.stderr)
 
 
 def test_every_way_to_ask_names_the_version(served: tuple[httpx.Client, Path, tuple[str, ...]]) -> None:
