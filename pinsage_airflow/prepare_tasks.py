@@ -35,7 +35,7 @@ def build_catalog() -> str:
 
 @task
 def data_docs(catalog: str) -> str:
-    """Great Expectations' pages of the days that the catalog rests on."""
+    """What Great Expectations said of the days that the catalog rests on, as a page."""
     from tasks.validation.data_docs import write_data_docs
 
     session, day = open_run(get_current_context())

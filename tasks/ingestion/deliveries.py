@@ -111,7 +111,7 @@ class Deliveries:
                 lookback = self._session.config.graph.lookback_days
                 reach = "" if table == "items" else f" within the lookback of {lookback} days (graph.lookback_days)"
                 known = self.days(table)
-                return f"no raw/{table} up to it{reach}; they were delivered for {known[0]} to {known[-1]}"
+                return f"no raw/{table} up to it{reach}; they were delivered for {days_named(known)}"
         return None
 
     def _awaited(self, day: str) -> bool:

@@ -15,8 +15,16 @@ MARK, NAVIGATION_MARK = "<!-- present -->", "<!-- present navigation -->"
 
 
 def render_page(day: str, index: str, sections: Sequence[Section]) -> str:
-    """The whole page; `with_present` completes it."""
-    return _template().render(day=day, index=index, sections=sections, marks=(NAVIGATION_MARK, MARK), present="")
+    """The whole report; `with_present` completes it."""
+    lead = f"What went in, what was built, how good it is, and what it recommends. {index}"
+    texts = {"title": f"PinSage report {day}", "heading": f"PinSage, {day}", "lead": lead}
+    return _template().render(**texts, sections=sections, marks=(NAVIGATION_MARK, MARK), present="")
+
+
+def render_plain_page(title: str, heading: str, lead: str, sections: Sequence[Section]) -> str:
+    """A whole page that looks like the report, of at least one section."""
+    texts = {"title": title, "heading": heading, "lead": lead}
+    return _template().render(**texts, sections=sections, marks=("", ""), present="")
 
 
 def with_present(page: str, sections: Sequence[Section]) -> str:

@@ -1,92 +1,194 @@
-"""Data Docs of a day: what Great Expectations said of every partition that the day's catalog reads."""
+"""Data Docs of a day: every rule and what Great Expectations said of the partitions that the day's catalog reads.
+
+Great Expectations judges; the page is ours, because its own pages load scripts and styles from the internet and are
+blank without it. The look is that of the report.
+"""
 
 from __future__ import annotations
 
-import os
-import tempfile
-from datetime import UTC, datetime
-from pathlib import Path
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from pinsage.store import Version
+from schemas import engagements, items, saves
 from schemas.rules import Rule
+from tasks.days import days_named
+from tasks.report.blocks import Block, Facts, Section, Table
+from tasks.report.render import render_plain_page
 from tasks.session import Session
+from tasks.terminal_text import one_line
+from tasks.validation.expectations import judge
+from tasks.validation.quarantine import count_reasons, quarantined_rows, reasons_of
 
-OF_CATALOG = "catalog.txt"  # which catalog the pages beside it are about, written last
+OF_CATALOG = "about.txt"  # which catalog the page beside it is about, written last
+SCHEMAS = {"items": items, "saves": saves, "engagements": engagements}
+# What the meaning of a rule does not depend on.
+ANY_LIMITS = dict.fromkeys(
+    (
+        "max_board_share", "max_item_share", "min_volume_ratio", "max_volume_ratio", "accept_empty", "quarantined",
+        "duplicate", "unknown_item", "no_board",
+    ),
+    0.0,
+)  # fmt: skip
+SHOWN_DAYS = 366
+SHOWN_ROWS = 5  # of each reason
+LEAD = (
+    "What was delivered, the rules that Great Expectations held it against, and the rows that were set aside. A day "
+    "that breaks a rule is not validated, and nothing reads it: the message of the run that refused it has the reasons."
+)
 
 
 def write_data_docs(session: Session, day: str, catalog: Version) -> str:
-    """Build the pages below ``<root>/_site/data_docs/<day>``; partitions are rows, rules are expectations.
+    """Write ``<root>/_site/data_docs/<day>/index.html``, one page that loads nothing.
 
     Returns:
-        Path of the index page, or its URL in a bucket.
+        Path of the page, or its URL in a bucket.
     """
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    import great_expectations as gx
-    import great_expectations.expectations as gxe
-    from great_expectations.core.run_identifier import RunIdentifier
-
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
-    # Pages are named after the run: with the day as its time, building them again replaces them.
-    run = RunIdentifier(run_name=day, run_time=datetime.fromisoformat(day).replace(tzinfo=UTC))
-    with tempfile.TemporaryDirectory(prefix="pinsage-docs-") as staged:
-        context.add_data_docs_site(
-            site_name="site",
-            site_config={
-                "class_name": "SiteBuilder",
-                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-                "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": staged},
-            },
-        )
-        for table, uris in catalog.json("partitions").items():
-            if not uris:
-                continue
-            frame, rules = _results([session.store.version(uri) for uri in uris])
-            suite = context.suites.add(gx.ExpectationSuite(name=f"{table} up to {day}"))
-            for rule in rules:
-                suite.add_expectation(
-                    gxe.ExpectColumnValuesToBeBetween(column=rule.measure, min_value=rule.low, max_value=rule.high)
-                )
-            batches = (
-                context.data_sources.add_pandas(table)
-                .add_dataframe_asset("partitions")
-                .add_batch_definition_whole_dataframe("days")
-            )
-            definition = context.validation_definitions.add(
-                gx.ValidationDefinition(name=f"{table} up to {day}", data=batches, suite=suite)
-            )
-            checkpoint = context.checkpoints.add(
-                gx.Checkpoint(
-                    name=table,
-                    validation_definitions=[definition],
-                    actions=[gx.checkpoint.UpdateDataDocsAction(name="docs", site_names=["site"])],
-                )
-            )
-            checkpoint.run(batch_parameters={"dataframe": frame}, run_id=run)
-        pages = {path.relative_to(staged).as_posix(): path for path in Path(staged).rglob("*") if path.is_file()}
-        placed = {
-            name: session.store.put_page(f"data_docs/{day}/{name}", path.read_bytes()) for name, path in pages.items()
-        }
+    tables = {
+        table: [session.store.version(uri) for uri in uris]
+        for table, uris in catalog.json("partitions").items()
+        if uris
+    }
+    sections: list[Section] = []
+    every_day: list[Section] = []
+    for table, versions in tables.items():
+        frame, rules = _results(table, versions)
+        broken, _ = judge(table, rules, frame)
+        sections.append(_summary(session, day, table, versions, frame, rules, broken))
+        every_day.append(_days(table, versions, frame, rules, broken))
+    page = render_plain_page(f"PinSage Data Docs {day}", f"Data Docs, {day}", LEAD, [*sections, *every_day])
+    place = session.store.put_page(f"data_docs/{day}/index.html", page.encode())
     session.store.put_page(f"data_docs/{day}/{OF_CATALOG}", catalog.uri.encode())
-    return placed["index.html"]
+    return place
 
 
 def data_docs_catalog(session: Session, day: str) -> str | None:
     """URI of the catalog whose Data Docs the site has for a day; None where they are missing or half-written."""
-    found = session.store.page(f"data_docs/{day}/{OF_CATALOG}")
-    return None if found is None else found.decode()
+    written = session.store.page(f"data_docs/{day}/{OF_CATALOG}")
+    return None if written is None else written.decode()
 
 
-def _results(versions: list[Version]) -> tuple[pd.DataFrame, list[Rule]]:
+def _results(table: str, versions: Sequence[Version]) -> tuple[pd.DataFrame, list[Rule]]:
     """One row of measures per validated partition, and the rules that they were held against."""
+    meanings = {rule.measure: rule.meaning for rule in SCHEMAS[table].rules(ANY_LIMITS)}
     rows: list[dict[str, Any]] = []
     rules: dict[str, Rule] = {}
     for version in versions:
         results = version.json("results")
-        rows.append({"day": version.partition, **{name: each["got"] for name, each in results.items()}})
-        for name, each in results.items():
-            rules[name] = Rule(name, "", *each["expected"])
+        rows.append({"day": version.partition, **{name: result["got"] for name, result in results.items()}})
+        for name, result in results.items():
+            rules[name] = Rule(name, meanings.get(name, ""), *result["expected"])
     return pd.DataFrame(rows).astype(dict.fromkeys(rules, "float64")), list(rules.values())
+
+
+def _summary(
+    session: Session,
+    day: str,
+    table: str,
+    versions: Sequence[Version],
+    frame: pd.DataFrame,
+    rules: Sequence[Rule],
+    broken: dict[str, list[str]],
+) -> Section:
+    """Counts, every rule with what it measured and its verdict, and the rows in quarantine by reason."""
+    facts = Facts(
+        [
+            (f"{len(versions):,}", "days"),
+            (f"{sum(version.facts['num_rows'] for version in versions):,}", "rows accepted"),
+            (f"{sum(version.facts['num_quarantined'] for version in versions):,}", "rows in quarantine"),
+            (f"{sum(map(bool, broken.values())):,}", "days that break a rule"),
+        ]
+    )
+    newest = frame.iloc[-1]
+    judged = [
+        (
+            rule.measure,
+            _expected(rule),
+            _got(newest[rule.measure]),
+            _range(frame[rule.measure].min(), frame[rule.measure].max()),
+            _verdict(rule, frame, broken),
+            rule.meaning,
+        )
+        for rule in rules
+    ]
+    header = ["rule", "expected", f"got on {versions[-1].partition}", "got on all days", "verdict", "meaning"]
+    blocks: list[Block] = [facts, Table(header, judged, words=True)]
+    span = days_named([version.partition for version in versions])
+    note = f"{span}. A measure that does not apply to a day is not judged."
+    return Section(f"{table} up to {day}", note, [*blocks, *_quarantine(session, table, versions)])
+
+
+def _quarantine(session: Session, table: str, versions: Sequence[Version]) -> Iterator[Table]:
+    newest = versions[-SHOWN_DAYS:]
+    rows = [(version.partition, quarantined_rows(session.store, version)) for version in reversed(newest)]
+    faulty = [(day, part) for day, part in rows if part is not None]
+    if not faulty:
+        return
+    meanings = SCHEMAS[table].REASONS
+    counts = count_reasons(part for _, part in faulty)
+    counted = [(reason, f"{count:,}", meanings.get(reason, "")) for reason, count in counts.most_common()]
+    yield Table(["reason", "rows", "meaning"], counted, f"In quarantine, newest {len(newest)} days", words=True)
+    yield Table(["reason", "day", "row"], list(_samples(faulty)), "Some of these rows", words=True)
+
+
+def _samples(faulty: Sequence[tuple[str, pa.Table]]) -> Iterator[tuple[str, str, str]]:
+    shown: dict[str, int] = {}
+    for day, rows in faulty:
+        for row, reason in enumerate(rows.column("reason").to_pylist()):
+            if any(shown.get(fault, 0) < SHOWN_ROWS for fault in reasons_of(reason)):
+                for fault in reasons_of(reason):
+                    shown[fault] = shown.get(fault, 0) + 1
+                (values,) = rows.slice(row, 1).drop_columns("reason").to_pylist()
+                yield (
+                    reason,
+                    day,
+                    ", ".join(
+                        f"{name}: {'null' if value is None else one_line(value)}" for name, value in values.items()
+                    ),
+                )
+
+
+def _days(
+    table: str, versions: Sequence[Version], frame: pd.DataFrame, rules: Sequence[Rule], broken: dict[str, list[str]]
+) -> Section:
+    """A row for every day, newest first: rows, verdict and all measures."""
+    rows = [
+        (
+            version.partition,
+            f"{version.facts['num_rows']:,}",
+            f"{version.facts['num_quarantined']:,}",
+            f"breaks {', '.join(broken[version.partition])}" if broken[version.partition] else "passed",
+            *(_got(measures[rule.measure]) for rule in rules),
+        )
+        for version, (_, measures) in zip(versions, frame.iterrows(), strict=True)
+    ]
+    header = ["day", "rows accepted", "in quarantine", "verdict", *(rule.measure for rule in rules)]
+    shown = rows[: -SHOWN_DAYS - 1 : -1]
+    note = f"The newest {len(shown):,} of {len(rows):,} days." if len(shown) < len(rows) else "Newest first."
+    return Section(f"Every day of {table}", note, [Table(header, shown)])
+
+
+def _verdict(rule: Rule, frame: pd.DataFrame, broken: dict[str, list[str]]) -> str:
+    days = [day for day, measures in broken.items() if rule.measure in measures]
+    if days:
+        return f"broken: {days_named(days)}"
+    judged = int(frame[rule.measure].notna().sum())
+    return f"passed on {judged:,} of {len(frame):,} days" if judged else "does not apply"
+
+
+def _expected(rule: Rule) -> str:
+    if rule.low is None or rule.high is None:
+        return f"at most {_got(rule.high)}" if rule.low is None else f"at least {_got(rule.low)}"
+    return _range(rule.low, rule.high)
+
+
+def _range(low: float, high: float) -> str:
+    return _got(low) if low == high or math.isnan(low) else f"{_got(low)} to {_got(high)}"
+
+
+def _got(value: float | None) -> str:
+    return "-" if value is None or math.isnan(value) else f"{value:,.4g}"
