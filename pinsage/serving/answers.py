@@ -45,10 +45,13 @@ class Answer(Sequence[Recommendation]):
     Attributes:
         version: URI of the index that answered.
         items: What was found.
+        skipped: Ids that were asked with others but say nothing: the version does not hold them, or has no embedding of
+            them.
     """
 
     version: str
     items: tuple[Recommendation, ...]
+    skipped: tuple[int | str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.items)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,6 +21,7 @@ from pinsage.serving.config import ServingConfig
 from pinsage.serving.filters import Filter, search_filtered
 from pinsage.serving.new_items import NewItem, NewItemEmbedder
 from pinsage.serving.open_versions import OpenVersions
+from pinsage.serving.published import PublishedIndex
 from pinsage.serving.questions import as_list, check_decay, check_k, check_popularity
 from pinsage.store import Store
 
@@ -111,6 +113,10 @@ class Recommender:
     ) -> Answer:
         """The ``k`` best items for several items, such as a person's recent ones.
 
+        Items that say nothing, because the catalogue does not hold them or has no embedding of them, are skipped and
+        named in the answer: the others get the weights that they would have without them. An item that is named several
+        times counts at each of its places.
+
         Args:
             item_ids: The newest first.
             k: Items wanted.
@@ -120,6 +126,7 @@ class Recommender:
             version: As for `similar`.
 
         Raises:
+            UnknownItemError: All items would be skipped.
             RefusedRequestError: No item is named, or a value is out of its range.
         """
         item_ids = as_list("item_ids", item_ids)
@@ -130,17 +137,11 @@ class Recommender:
         check_popularity(popularity)
         with self.versions.reading(version) as held:
             published = held.index
-            rows = published.rows(item_ids)
-            vectors = np.asarray(published.index.embeddings[rows])
-            if not published.index.geometry.content_norms(vectors).any():
-                raise UnknownItemError(
-                    f"{published.version.uri} has no embedding of {', '.join(map(repr, item_ids[:3]))}; "
-                    "nothing was known of it when the day was embedded"
-                )
+            rows, skipped = _known_rows(published, item_ids)
             weights = decay ** np.arange(len(rows), dtype=np.float32)
-            queries = published.index.geometry.queries(vectors, popularity)
+            queries = published.index.geometry.queries(np.asarray(published.index.embeddings[rows]), popularity)
             query = (weights[:, None] * queries).sum(axis=0) / weights.sum()
-            return search_filtered(published, query, k, rows, only)
+            return replace(search_filtered(published, query, k, rows, only), skipped=skipped)
 
     def similar_to_new(
         self,
@@ -198,3 +199,25 @@ class Recommender:
         """One item's labels, as an answer of one; see `similar` for errors."""
         with self.versions.reading() as held:
             return held.index.answer([held.index.row(item_id)], [1.0])
+
+
+def _known_rows(published: PublishedIndex, item_ids: Sequence[int | str]) -> tuple[np.ndarray, tuple[int | str, ...]]:
+    """Rows of the items that have an embedding, in order, and the ids of the others, each once.
+
+    Raises:
+        UnknownItemError: None has.
+    """
+    catalogued = [item_id for item_id in item_ids if published.knows(item_id)]
+    if not catalogued:
+        # Asking for the first one says which ids are near.
+        return published.rows(item_ids[:1]), ()
+    rows = published.rows(catalogued)
+    embedded = published.index.geometry.content_norms(np.asarray(published.index.embeddings[rows])) > 0
+    if not embedded.any():
+        raise UnknownItemError(
+            f"{published.version.uri} has no embedding of {', '.join(map(repr, catalogued[:3]))}; "
+            "nothing was known of it when the day was embedded"
+        )
+    silent = {item_id for item_id, heard in zip(catalogued, embedded, strict=True) if not heard}
+    skipped = dict.fromkeys(item_id for item_id in item_ids if item_id in silent or not published.knows(item_id))
+    return rows[embedded], tuple(skipped)

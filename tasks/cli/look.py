@@ -7,28 +7,38 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from tasks.cli.app import Day, Json, Root, app, console, emit, existing, open_session, two_columns
+from tasks.cli.app import Day, Json, Root, app, console, emit, errors, existing, open_session, two_columns
 from tasks.terminal_text import cell, one_line
 
 
 @app.command(context_settings={"ignore_unknown_options": True})  # ids may be negative
 def recommend(
-    item: Annotated[str, typer.Argument(help="The query item's id.")],
+    items: Annotated[list[str], typer.Argument(help="The query item's id; several ids, the newest first.")],
     root: Root,
     k: Annotated[int, typer.Option("-k", min=1, max=10_000, help="Items wanted.")] = 10,
     popularity: Annotated[float, typer.Option(min=0, max=10, help="0 = alike, 1 = most likely taken next.")] = 0.0,
     as_json: Json = False,
 ) -> None:
-    """Recommend items for an item, from the published index."""
+    """Recommend items for an item, or for several such as a person's recent ones, from the published index.
+
+    Of several ids, unknown ones are skipped and named; --json then prints an object with items and skipped.
+    """
     from pinsage.serving.recommender import Recommender
 
     recommender = Recommender(existing(root))
-    found = recommender.similar(item, k, popularity)
-    _print_items(
-        f"like {one_line(recommender.item(item)[0].title)} ({one_line(item)})",
-        [asdict(each) for each in found],
-        as_json,
-    )
+    if len(items) == 1:
+        found = recommender.similar(items[0], k, popularity)
+        title = f"like {one_line(recommender.item(items[0])[0].title)} ({one_line(items[0])})"
+    else:
+        found = recommender.similar_to_all(items, k, popularity=popularity)
+        title = f"like {len(items) - len(found.skipped)} items together"
+    rows = [asdict(each) for each in found]
+    if as_json and len(items) > 1:
+        emit({"version": found.version, "items": rows, "skipped": list(found.skipped)})
+        return
+    _print_items(title, rows, as_json)
+    if found.skipped:
+        errors.print("skipped, unknown to the published index:", ", ".join(map(one_line, found.skipped)), markup=False)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -20,3 +21,19 @@ def test_brackets_of_titles_are_shown_and_the_item_asked_about_is_named(tmp_path
         assert shown.count("[rec] kind") == 2, shown
     shown = CliRunner().invoke(app, ["recommend", "item-7", "--root", root], env={"COLUMNS": "100"}).stdout
     assert "like [rec] word7 thing 7 (item-7)" in shown
+
+
+def test_of_several_items_unknown_ones_are_skipped_and_named(tmp_path: Path) -> None:
+    root = str(tmp_path)
+    Store.open(root).ref("published").append(plant_version(root, "one", num_items=60).uri)
+    asked = CliRunner().invoke(app, ["recommend", "item-7", "[gone]", "item-18", "--root", root, "-k", "3"])
+    assert asked.exit_code == 0, asked.output
+    assert asked.stdout.count("one word") == 3
+    assert "like 2 items together" in asked.stdout
+    assert "skipped, unknown to the published index: [gone]" in asked.stderr
+    listed = CliRunner().invoke(app, ["recommend", "item-7", "gone", "--root", root, "--json"])
+    answer = json.loads(listed.stdout)
+    assert answer["skipped"] == ["gone"]
+    assert len(answer["items"]) == 10
+    lost = CliRunner().invoke(app, ["recommend", "lost", "gone", "--root", root])
+    assert "'lost' is not among the 60 items" in str(lost.exception)

@@ -28,7 +28,10 @@ def answering_routes(recommender: Recommender, config: ServingConfig, metrics: S
     routes = APIRouter(tags=["answers"], responses=FAULTS)  # type: ignore[arg-type]  # keys may be numbers
     ItemKey = Annotated[str, Path(description="The item's id.", max_length=65_536)]
     Wanted = Annotated[int, Query(ge=1, le=config.max_k, description="Items wanted.")]
-    Categories = Annotated[list[str] | None, Query(description="Answer only items of these categories; repeatable.")]
+    Categories = Annotated[
+        list[str] | None,
+        Query(max_length=config.max_query_items, description="Answer only items of these categories; repeatable."),
+    ]
     AskedVersion = Annotated[str | None, Query(max_length=512, description="Ask this earlier published version.")]
 
     @routes.get("/items/{item_id:path}/similar")
@@ -50,7 +53,8 @@ def answering_routes(recommender: Recommender, config: ServingConfig, metrics: S
             raise RefusedRequestError(f"k={request.k}: expected at most {config.max_k}")
         if request.num_named() > config.max_query_items:
             raise RefusedRequestError(
-                f"the request names {request.num_named()} items, expected at most {config.max_query_items}"
+                f"the request names {request.num_named()} items, expected at most {config.max_query_items}, "
+                "categories included"
             )
         if bool(request.items) == (request.new_item is not None):
             raise RefusedRequestError("expected either items, a list of ids with the newest first, or new_item")

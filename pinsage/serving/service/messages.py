@@ -37,11 +37,15 @@ class Items(BaseModel):
 
     version: str = Field(description="URI of the index that answered.")
     items: list[Item]
+    skipped: list[int | str] = Field(
+        default=[], description="Ids of the question that this version does not hold, or has no embedding of."
+    )
 
     @classmethod
     def of(cls, answer: Answer) -> Items:
         """From what the library answers."""
-        return cls.model_construct(version=answer.version, items=[Item.of(each) for each in answer])
+        items = [Item.of(each) for each in answer]
+        return cls.model_construct(version=answer.version, items=items, skipped=list(answer.skipped))
 
 
 class Placed(Item):
@@ -79,7 +83,7 @@ class SimilarRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    items: list[ItemId] = Field(default=[], description="Ids, the newest first.")
+    items: list[ItemId] = Field(default=[], description="Ids, the newest first; unknown ones are skipped.")
     new_item: NewItemMessage | None = Field(default=None, description="Instead of items.")
     k: int = Field(default=10, ge=1, description="Items wanted.")
     decay: float = Field(default=DECAY, ge=0, le=1, description="Weight of each older item relative to the one before.")
@@ -90,8 +94,8 @@ class SimilarRequest(BaseModel):
     version: str | None = Field(default=None, description="Ask this earlier published version.")
 
     def num_named(self) -> int:
-        """Ids that the request names."""
-        return len(self.items) + len(self.allowed_ids or []) + len(self.excluded_ids)
+        """Ids and categories that the request names."""
+        return sum(map(len, (self.items, self.allowed_ids or [], self.excluded_ids, self.categories or [])))
 
     def as_filter(self) -> Filter:
         """For the library."""

@@ -125,6 +125,33 @@ def test_everything_is_found_although_the_trees_give_only_a_part(
         assert not recommender.similar("item-7", 3, only=Filter(predicate=lambda each: False))
 
 
+def test_of_several_items_unknown_ones_are_skipped_and_named(recommender: Recommender) -> None:
+    of_known = recommender.similar_to_all(["item-7", "item-18", "item-7"], 20)
+    mixed = recommender.similar_to_all(["nobody", "item-7", "gone", "item-18", "nobody", 5, "item-7"], 20)
+    assert mixed.items == of_known.items, "the others weigh what they weigh without them"
+    assert mixed.skipped == ("nobody", "gone", 5)
+    assert of_known.skipped == ()
+    newest = recommender.similar_to_all(["nobody", "item-7", "item-18"], 5, decay=0)
+    assert [each.item_id for each in newest] == [
+        each.item_id for each in recommender.similar("item-7", 6) if each.item_id != "item-18"
+    ][:5], "the newest item that is known counts"
+    with pytest.raises(UnknownItemError, match="'nobody' is not among the 300 items"):
+        recommender.similar_to_all(["nobody", "gone"])
+
+
+def test_items_without_an_embedding_are_skipped(recommender: Recommender, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = recommender.similar_to_all(["item-7", "item-18"], 5)
+    with recommender.versions.reading() as held:
+        index, row = held.index.index, held.index.row("item-3")
+        vectors = np.array(index.embeddings)
+        vectors[row] = 0
+        monkeypatch.setitem(vars(index), "embeddings", vectors)
+    answer = recommender.similar_to_all(["item-3", "item-7", "item-18"], 5)
+    assert (answer.items, answer.skipped) == (expected.items, ("item-3",))
+    with pytest.raises(UnknownItemError, match="no embedding of 'item-3'"):
+        recommender.similar_to_all(["item-3", "nobody"])
+
+
 @pytest.mark.parametrize(
     ("ask", "message"),
     [

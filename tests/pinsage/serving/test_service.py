@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import threading
@@ -61,6 +62,17 @@ def test_every_way_to_ask_names_the_version(served: tuple[httpx.Client, Path, tu
     assert (health["status"], health["version"], health["num_items"]) == ("ok", uris[0], 300)
 
 
+def test_a_persons_list_is_answered_although_some_of_it_is_unknown(client: httpx.Client) -> None:
+    known = client.post("/similar", json={"items": ["item-7", "item-17"], "k": 5}).json()
+    mixed = client.post("/similar", json={"items": ["gone", "item-7", 12, "item-17", "gone"], "k": 5})
+    assert mixed.status_code == 200
+    assert mixed.json()["items"] == known["items"]
+    assert (known["skipped"], mixed.json()["skipped"]) == ([], ["gone", 12])
+    lost = client.post("/similar", json={"items": ["gone", 12]})
+    assert lost.status_code == 404
+    assert "'gone' is not among" in lost.json()["detail"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "hint"),
     [
@@ -75,6 +87,8 @@ def test_every_way_to_ask_names_the_version(served: tuple[httpx.Client, Path, tu
         ("POST", "/similar", '{"items": ["item-1"], "order": 1}', 422, "order"),
         ("POST", "/similar", '{"items": [1.5]}', 422, "items"),
         ("POST", "/similar", f'{{"items": [{",".join("1" * 21)}]}}', 422, "names 21 items, expected at most 20"),
+        ("POST", "/similar", json.dumps({"items": [1], "categories": ["a"] * 21}), 422, "names 22 items"),
+        ("GET", f"/items/item-7/similar?{21 * 'category=a&'}", None, 422, "query.category"),
         ("POST", "/similar", '{"new_item": {}}', 422, "it understands vector look"),
         ("POST", "/similar", r'{"new_item": {"title": "\ud800"}}', 422, "expected text"),
         ("POST", "/similar", '{"new_item": {"numbers": {"price": 1}}}', 422, "'price' is unknown"),
