@@ -6,10 +6,10 @@ good. A day that is delivered again replaces the earlier delivery of that day; t
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,14 +30,14 @@ from tasks.ingestion.columns import (
     day_name,
     day_number,
     day_numbers,
-    holds_integers,
     require_columns,
 )
 from tasks.ingestion.deliveries import COMMIT_THREADS, TABLES
-from tasks.ingestion.files import DaySpill, Rows, file_schema, is_untyped, read_batches
+from tasks.ingestion.files import Delivery, Rows, open_delivery
 from tasks.ingestion.ids import IdForm, as_ids, id_form
 from tasks.ingestion.mapping import IngestMapping
 from tasks.ingestion.numbers import as_numbers
+from tasks.ingestion.spill import DaySpill
 from tasks.ingestion.texts import as_categories, as_text, as_vectors
 from tasks.ingestion.times import TimeColumn
 from tasks.session import Session
@@ -71,15 +71,17 @@ class IngestSummary:
 
 @dataclass(frozen=True)
 class _Source:
-    """One file: which columns hold ids, how they write them, which (if any) has the time, and what is to be told."""
+    """The files of a table: which columns hold ids, how they write them, which (if any) has the time, and notes."""
 
     table: str
-    path: Path
+    files: Delivery
     id_columns: dict[str, str]
     id_forms: dict[str, IdForm]
     time_column: str | None
-    schema: pa.Schema
     notes: Counter[str] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        return f"{self.table} {self.files.path}"
 
 
 def ingest(
@@ -95,7 +97,7 @@ def ingest(
 
     Args:
         session: The store.
-        items: Parquet file or folder, or CSV.
+        items: File or folder of Parquet, CSV or JSON lines.
         saves: The same.
         engagements: The same; optional.
         mapping: Which columns play which part.
@@ -112,13 +114,13 @@ def ingest(
         check_day(day)
     kinds = _id_kinds(session, sources, mapping)
     _check_times(session, sources)
-    with tempfile.TemporaryDirectory(prefix="pinsage-ingest-") as folder:
+    with ExitStack() as opened:
         spills: dict[str, DaySpill] = {}
         notes: list[str] = []
         for source in sorted(
             sources, key=lambda each: each.table == "items"
         ):  # items last: they follow the saves' days
-            spill = DaySpill(Path(folder) / source.table)
+            spill = opened.enter_context(DaySpill())
             default_day = _default_day(session, source, day, spills)
             _spill(source, spill, mapping, kinds, default_day)
             spills[source.table] = spill
@@ -136,32 +138,34 @@ def ingest(
 def _sources(items: Path | None, saves: Path | None, engagements: Path | None, mapping: IngestMapping) -> list[_Source]:
     found = []
     if items is not None:
-        found.append(_source("items", items, {"item_id": mapping.item_id}, mapping.item_timestamp))
+        found.append(_source("items", items, mapping, {"item_id": mapping.item_id}, mapping.item_timestamp))
         named = [*mapping.vectors.values(), *mapping.categorical, *mapping.numeric]
         named += [name for name in (mapping.title, mapping.text, mapping.image_url) if name]
-        require_columns(f"items {items}", named, found[0].schema.names)
+        require_columns(str(found[0]), named, found[0].files.names)
     if saves is not None:
         ids = {"board_id": mapping.board_id, "item_id": mapping.item_id}
-        found.append(_source("saves", saves, ids, mapping.timestamp, "saved_at"))
-        require_columns(f"saves {saves}", [mapping.weight] if mapping.weight else [], found[-1].schema.names)
+        found.append(_source("saves", saves, mapping, ids, mapping.timestamp, "saved_at"))
+        require_columns(str(found[-1]), [mapping.weight] if mapping.weight else [], found[-1].files.names)
     if engagements is not None:
         ids = {"query_id": mapping.query_id, "item_id": mapping.item_id}
         time, defaults = mapping.engagement_timestamp, ("engaged_at", mapping.timestamp)
-        found.append(_source("engagements", engagements, ids, time, *defaults))
+        found.append(_source("engagements", engagements, mapping, ids, time, *defaults))
     return found
 
 
-def _source(table: str, path: Path, ids: dict[str, str], time: str | None, *default_times: str | None) -> _Source:
-    schema = file_schema(path)
+def _source(
+    table: str, path: Path, mapping: IngestMapping, ids: dict[str, str], time: str | None, *default_times: str | None
+) -> _Source:
+    files = open_delivery(path, mapping.csv_options, list(ids.values()))
     if time is None:
-        time = next((name for name in default_times if name in schema.names), None)
-    require_columns(f"{table} {path}", [*ids.values(), *([time] if time else [])], schema.names)
-    forms = {name: id_form(schema.field(column).type, _values(path, column)) for name, column in ids.items()}
-    return _Source(table, path, ids, forms, time, schema)
+        time = next((name for name in default_times if name in files.names), None)
+    require_columns(f"{table} {path}", [*ids.values(), *([time] if time else [])], files.names)
+    forms = {name: id_form(files.type_of(column), _values(files, column)) for name, column in ids.items()}
+    return _Source(table, files, ids, forms, time)
 
 
-def _values(path: Path, column: str) -> Iterator[pa.ChunkedArray]:
-    return (rows.table.column(column) for rows in read_batches(path, [column]))
+def _values(files: Delivery, column: str) -> Iterator[pa.ChunkedArray]:
+    return (rows.table.column(column) for rows in files.batches([column]))
 
 
 def _id_kinds(session: Session, sources: list[_Source], mapping: IngestMapping) -> dict[str, pa.DataType]:
@@ -169,8 +173,7 @@ def _id_kinds(session: Session, sources: list[_Source], mapping: IngestMapping) 
     kinds = {}
     for kind, names in (("item_id", ("item_id", "query_id")), ("board_id", ("board_id",))):
         integers = [
-            form is not IdForm.TEXT
-            and (holds_integers(source.schema.field(source.id_columns[name]).type) or is_untyped(source.path))
+            form is not IdForm.TEXT and source.files.may_hold_integers(source.id_columns[name])
             for source in sources
             for name, form in source.id_forms.items()
             if name in names
@@ -203,7 +206,7 @@ def _newest(session: Session, table: str) -> Version | None:
 
 def _check_times(session: Session, sources: list[_Source]) -> None:
     """Saves and engagements of a store all have times, or none has: what is held out is told so or so."""
-    given = {f"{each.table} {each.path}": each.time_column is not None for each in sources if each.table != "items"}
+    given = {str(each): each.time_column is not None for each in sources if each.table != "items"}
     stored = {table: _newest(session, table) for table in ("saves", "engagements")}
     known = {version.uri: bool(version.facts["timed"]) for version in stored.values() if version is not None}
     if given and len({*given.values(), *known.values()}) > 1:
@@ -228,9 +231,9 @@ def _default_day(session: Session, source: _Source, day: str | None, spills: dic
     names = {"items": "item-timestamp", "saves": "timestamp", "engagements": "engagement-timestamp"}
     more = "; items that are ingested with or after their saves count from the first day of these"
     raise IngestError(
-        f"{source.table} {source.path}: no column with times was named, so its day is unknown; "
+        f"{source}: no column with times was named, so its day is unknown; "
         f"name it (--{names[source.table]} COLUMN) or give --day YYYY-MM-DD{more if source.table == 'items' else ''}; "
-        f"its columns are: {', '.join(source.schema.names)}"
+        f"its columns are: {', '.join(source.files.names)}"
     )
 
 
@@ -241,7 +244,7 @@ def _spill(
     if source.time_column is not None and source.time_column not in wanted:
         wanted.append(source.time_column)
     num_rows, time_column = 0, TimeColumn(mapping.timestamp_unit)
-    for rows in read_batches(source.path, wanted):
+    for rows in source.files.batches(wanted):
         batch = rows.table
         if source.time_column is None:
             times = None
@@ -262,10 +265,8 @@ def _spill(
         num_rows += batch.num_rows
     if num_rows == 0:
         if default_day is None:
-            raise IngestError(
-                f"{source.table} {source.path}: no rows; nothing was written. For an empty day give --day YYYY-MM-DD"
-            )
-        none = Rows(str(source.path), 1, source.schema.empty_table().select(wanted))
+            raise IngestError(f"{source}: no rows; nothing was written. For an empty day give --day YYYY-MM-DD")
+        none = Rows(str(source.files.path), 1, source.files.empty(wanted))
         times = None if source.time_column is None else pa.chunked_array([], TIME)
         spill.add_empty(_converted(source, none, times, mapping, kinds), day_number(default_day))
 
@@ -294,7 +295,7 @@ def _other_columns(source: _Source, mapping: IngestMapping) -> list[str]:
 
 
 def _people_column(source: _Source, mapping: IngestMapping, name: str) -> str | None:
-    return getattr(mapping, name) or (name if name in source.schema.names else None)
+    return getattr(mapping, name) or (name if name in source.files.names else None)
 
 
 def _converted(

@@ -13,9 +13,9 @@ from tasks.terminal_text import printable
 @app.command()
 def ingest(
     root: Root,
-    items: Annotated[Path | None, typer.Option(help="Parquet or CSV of the items.")] = None,
-    saves: Annotated[Path | None, typer.Option(help="Parquet or CSV of the saves.")] = None,
-    engagements: Annotated[Path | None, typer.Option(help="Parquet or CSV of the engagements.")] = None,
+    items: Annotated[Path | None, typer.Option(help="Parquet, CSV or JSON lines of the items.")] = None,
+    saves: Annotated[Path | None, typer.Option(help="The same of the saves.")] = None,
+    engagements: Annotated[Path | None, typer.Option(help="The same of the engagements.")] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Ingest a year of Complete Journey shop data.")] = False,
     day: Annotated[str | None, typer.Option(help="The day of data without timestamps.")] = None,
     item_id: Annotated[str, typer.Option(help="Column with the item's id.")] = "item_id",
@@ -33,6 +33,13 @@ def ingest(
     vector: Annotated[list[str] | None, typer.Option(help="NAME=COLUMN of a feature vector; repeatable.")] = None,
     categorical: Annotated[list[str] | None, typer.Option(help="A column with categories; repeatable.")] = None,
     numeric: Annotated[list[str] | None, typer.Option(help="A column with numbers; repeatable.")] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="Of CSV files, such as ';' or tab; told from the header.")
+    ] = None,
+    csv_dialect: Annotated[
+        str, typer.Option(help="Quotes and backslashes of CSV files: auto, excel, spark, mysql or text.")
+    ] = "auto",
+    null: Annotated[list[str] | None, typer.Option(help="A CSV field that means no value; repeatable.")] = None,
     as_json: Json = False,
 ) -> None:
     """Bring data into the store, partitioned by day."""
@@ -60,6 +67,9 @@ def ingest(
             vectors=parse_vector_options(vector or []),
             categorical=tuple(categorical or ()),
             numeric=tuple(numeric or ()),
+            delimiter={"tab": "\t", "\\t": "\t"}.get(delimiter or "", delimiter),
+            csv_dialect=csv_dialect,
+            nulls=tuple(null or ()),
         )
         summary = ingest_files(session, items=items, saves=saves, engagements=engagements, mapping=mapping, day=day)
     if as_json:

@@ -1,22 +1,24 @@
-"""Reading the user's Parquet and CSV files batch by batch, and spilling rows by day: memory stays bounded."""
+"""Reading the user's Parquet, CSV and JSON files batch by batch: memory stays bounded, and every row has its place."""
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pacsv
+import pyarrow.compute as pc
 import pyarrow.dataset as pads
+from pyarrow.fs import LocalFileSystem
 
-from tasks.ingestion.columns import IngestError, require_columns
-
-BATCH_ROWS = 131_072
-_EXPECTED = "expected Parquet or CSV in UTF-8, one file or a folder of one kind"
+from tasks.ingestion.columns import IngestError, Place, holds_integers, require_columns
+from tasks.ingestion.csv_files import CsvOptions, csv_files
+from tasks.ingestion.file_types import as_common, common_type
+from tasks.ingestion.folders import EXPECTED, DeliveredFile, delivered_files, kind_of
+from tasks.ingestion.json_files import json_file
+from tasks.ingestion.spill import BATCH_ROWS
 
 
 class Rows(NamedTuple):
@@ -33,166 +35,177 @@ class Rows(NamedTuple):
     table: pa.Table
 
 
-def file_schema(path: Path) -> pa.Schema:
-    """The columns of a file or folder; those of CSV files are text, whatever stands in them.
+class _File(Protocol):
+    """One file of any kind."""
 
-    Raises:
-        IngestError: There is no such file, or it can't be read as Parquet or CSV.
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    def type_of(self, column: str) -> pa.DataType: ...
+
+    def batches(self, columns: list[str]) -> Iterator[pa.Table]: ...
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The files of one table, of which nothing but what tells their form was read.
+
+    Attributes:
+        path: What was given: a file or a folder.
+        kind: CSV, JSON or Parquet.
     """
-    if not path.exists():
-        raise IngestError(f"{path}: no such file; {_EXPECTED}")
-    return _open(path).schema
 
+    path: Path
+    kind: str
+    _files: Sequence[tuple[_File, DeliveredFile]]
 
-def read_batches(path: Path, columns: list[str]) -> Iterator[Rows]:
-    """The columns, batch by batch, in the order of the files' names."""
-    opened = _open(path)
-    try:
-        if path.is_dir():
-            _require_in_every_file(opened, columns)
-        for fragment in opened.get_fragments():
+    @cached_property
+    def names(self) -> list[str]:
+        """The columns of the first file, and those that its folders name."""
+        first, where = self._files[0]
+        return [*first.names, *(name for name in where.keys if name not in first.names)]
+
+    def require(self, columns: list[str]) -> None:
+        """Check that every file has the columns: one that lacks some would give nulls which nobody asked for.
+
+        Raises:
+            IngestError: Naming the file and the columns.
+        """
+        for file, where in self._files:
+            require_columns(file.path, columns, [*file.names, *where.keys])
+
+    def type_of(self, column: str) -> pa.DataType:
+        """The type that holds the column's values in all files; what the names of folders say is text.
+
+        Raises:
+            IngestError: There is no such type.
+        """
+        self.require([column])
+        kinds = {file.path: file.type_of(column) if column in file.names else pa.string() for file, _ in self._files}
+        return common_type(column, kinds)
+
+    def empty(self, columns: list[str]) -> pa.Table:
+        """The columns without rows."""
+        return pa.schema([(name, self.type_of(name)) for name in columns]).empty_table()
+
+    def batches(self, columns: list[str]) -> Iterator[Rows]:
+        """The columns, batch by batch, in the order of the files' names.
+
+        Raises:
+            IngestError: A file can't be read, or lacks a column, or holds a value that the common type can't.
+        """
+        self.require(columns)
+        kinds = {name: self.type_of(name) for name in columns}
+        for file, where in self._files:
             row = 1
-            for batch in fragment.to_batches(schema=opened.schema, columns=columns, batch_size=BATCH_ROWS):
-                if batch.num_rows:
-                    yield Rows(fragment.path, row, pa.Table.from_batches([batch]))
-                row += batch.num_rows
-    except (pa.ArrowException, OSError) as error:
-        raise IngestError(f"{path}: {error}; {_EXPECTED}; nothing was written") from None
+            for table in _read(
+                file, self.kind, [name for name in columns if name in file.names] or list(file.names[:1])
+            ):
+                for start in range(0, table.num_rows, BATCH_ROWS):
+                    part = table.slice(start, BATCH_ROWS)
+                    yield Rows(file.path, row, _completed(file, where, part, kinds, row))
+                    row += part.num_rows
+
+    def may_hold_integers(self, column: str) -> bool:
+        """Whether ids of the column are integers where all of them look so: text of a typed file stays text."""
+        is_typed = self.kind != "CSV" and any(column in file.names for file, _ in self._files)
+        return holds_integers(self.type_of(column)) if is_typed else True
 
 
-def is_untyped(path: Path) -> bool:
-    """Whether the files are CSV, whose columns are text whatever stands in them."""
-    return _is_csv(_files(path)[0])
-
-
-def _open(path: Path) -> pads.Dataset:
-    """A dataset over the files; folders named ``column=value`` are columns, as Spark and Hive write them."""
-    files = _files(path)
-    where = {"partitioning": "hive", "partition_base_dir": str(path)} if path.is_dir() else {}
-    try:
-        if not _is_csv(files[0]):
-            return pads.dataset(files, format="parquet", **where)
-        names = pads.dataset(files, format=_csv(), **where).schema.names
-        return pads.dataset(files, format=_csv(names), **where)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        kind = "CSV" if _is_csv(files[0]) else "Parquet"
-        raise IngestError(f"{path}: can't be read as {kind}: {error}; {_EXPECTED}") from None
-
-
-def _require_in_every_file(opened: pads.Dataset, columns: list[str]) -> None:
-    """Arrow fills the columns that a file lacks with nulls, which nobody asked for."""
-    for fragment in opened.get_fragments():
-        of_folders = pads.get_partition_keys(fragment.partition_expression)
-        require_columns(fragment.path, columns, [*fragment.physical_schema.names, *of_folders])
-
-
-def _files(path: Path) -> list[str]:
-    if not path.is_dir():
-        return [str(path)]
-    found = sorted(
-        str(file)
-        for file in path.rglob("*")
-        if file.is_file() and not any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
-    )
-    if len({_is_csv(file) for file in found}) != 1:
-        raise IngestError(
-            f"{path}: {len(found)} files, {'CSV and others' if found else 'nothing to read'}; {_EXPECTED}"
-        )
-    return found
-
-
-def _csv(names: Sequence[str] = ()) -> pads.CsvFileFormat:
-    """Quoted fields may hold line ends; only an empty field is null (NA may be an id), and columns are text."""
-    return pads.CsvFileFormat(
-        parse_options=pacsv.ParseOptions(newlines_in_values=True),
-        convert_options=pacsv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True
-        ),
-    )
-
-
-def _is_csv(name: str) -> bool:
-    return re.search(r"\.csv(\.gz)?$", name.lower()) is not None
-
-
-class DaySpill:
-    """Rows of one table by day, in a temporary folder; the rows of a day keep their order.
+def open_delivery(path: Path, options: CsvOptions | None = None, ids: Sequence[str] = ()) -> Delivery:
+    """The files at ``path``; folders named ``column=value`` are columns, as Spark and Hive write them.
 
     Args:
-        folder: An empty folder of its own.
-        buffer_bytes: Rows are written out when this much is held.
+        path: A file or a folder.
+        options: What was stated of CSV files.
+        ids: Columns that must exist.
+
+    Raises:
+        IngestError: There is no such file, or it can't be read.
     """
-
-    def __init__(self, folder: Path, buffer_bytes: int = 64 * 2**20) -> None:
-        self._folder = folder
-        self._limit = buffer_bytes
-        self._held: dict[int, list[pa.Table]] = {}
-        self._held_bytes = 0
-        self.num_rows: dict[int, int] = {}
-        self.schema: pa.Schema | None = None
-        folder.mkdir(parents=True)
-
-    def add_empty(self, table: pa.Table, day: int) -> None:
-        """Take a day without rows."""
-        self.schema = self.schema or table.schema
-        self.num_rows.setdefault(day, 0)
-
-    def add(self, table: pa.Table, days: np.ndarray) -> None:
-        """Take rows; ``days`` int [num_rows] is the day number of each."""
-        self.schema = self.schema or table.schema
-        order = np.argsort(days, kind="stable")
-        ordered = table if (np.diff(days) >= 0).all() else table.take(pa.array(order))
-        distinct, starts = np.unique(days[order], return_index=True)
-        for day, start, stop in zip(distinct.tolist(), starts, [*starts[1:], len(days)], strict=True):
-            self._held.setdefault(day, []).append(ordered.slice(start, stop - start))
-            self.num_rows[day] = self.num_rows.get(day, 0) + int(stop - start)
-        self._held_bytes += table.nbytes
-        if self._held_bytes >= self._limit:
-            self._write_out()
-
-    def _write_out(self) -> None:
-        for day, tables in self._held.items():
-            folder = self._folder / str(day)
-            folder.mkdir(exist_ok=True)
-            path = folder / f"{len(list(folder.iterdir())):06d}.arrow"
-            with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, tables[0].schema) as writer:
-                for table in tables:
-                    writer.write_table(table)
-        self._held, self._held_bytes = {}, 0
-
-    def batches(self, day: int) -> Iterator[pa.RecordBatch]:
-        """The rows of a day in batches of fixed size, whatever the batches were that they came in."""
-        waiting: list[pa.Table] = []
-        num_waiting = 0
-        for piece in self._pieces(day):
-            waiting.append(piece)
-            num_waiting += piece.num_rows
-            while num_waiting >= BATCH_ROWS:
-                joined = pa.concat_tables(waiting)
-                yield _one_batch(joined.slice(0, BATCH_ROWS))
-                waiting, num_waiting = [joined.slice(BATCH_ROWS)], num_waiting - BATCH_ROWS
-        if num_waiting:
-            yield _one_batch(pa.concat_tables(waiting))
-
-    def _pieces(self, day: int) -> Iterator[pa.Table]:
-        folder = self._folder / str(day)
-        for path in sorted(folder.iterdir()) if folder.exists() else []:
-            with pa.ipc.open_file(pa.memory_map(str(path))) as reader:
-                for number in range(reader.num_record_batches):
-                    yield pa.Table.from_batches([reader.get_batch(number)])
-        yield from self._held.get(day, [])
-
-    def digest(self, day: int) -> str:
-        """SHA-256 of the rows of a day, independent of the batches that they came in."""
-        hashed = hashlib.sha256()
-        for batch in self.batches(day):
-            hashed.update(batch.schema.remove_metadata().serialize())
-            hashed.update(batch.serialize())
-        return hashed.hexdigest()
+    found = delivered_files(path)
+    kind = kind_of(found[0].path)
+    files: Sequence[_File]
+    if kind == "CSV":
+        files = csv_files([file.path for file in found], options or CsvOptions(), ids)
+    elif kind == "JSON":
+        files = [json_file(file.path) for file in found]
+    else:
+        files = [_parquet_file(file.path) for file in found]
+    return Delivery(path, kind, list(zip(files, found, strict=True)))
 
 
-def _one_batch(table: pa.Table) -> pa.RecordBatch:
-    # A copy of its own: slices would serialise the bytes of the buffers that they were cut from.
-    whole = table.take(pa.array(np.arange(table.num_rows))).combine_chunks()
-    batches = whole.to_batches()
-    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
+@dataclass(frozen=True)
+class _ParquetFile:
+    fragment: pads.Fragment
+    path: str
+    schema: pa.Schema
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.schema.names)
+
+    def type_of(self, column: str) -> pa.DataType:
+        return self.schema.field(column).type
+
+    def batches(self, columns: list[str]) -> Iterator[pa.Table]:
+        for batch in self.fragment.to_batches(columns=columns, batch_size=BATCH_ROWS):
+            yield pa.Table.from_batches([batch])
+
+
+def _parquet_file(path: str) -> _ParquetFile:
+    try:
+        with open(path, "rb") as file:
+            start = file.read(4)
+        if start != b"PAR1":
+            held = "encrypted Parquet; deliver it decrypted" if start == b"PARE" else f"{start!r} at its start"
+            raise IngestError(f"{path}: can't be read as Parquet: {held if start else 'the file is empty'}; {EXPECTED}")
+        fragment = pads.ParquetFileFormat().make_fragment(path, LocalFileSystem())
+        schema = fragment.physical_schema
+    except (pa.ArrowException, OSError) as error:
+        raise IngestError(f"{path}: can't be read as Parquet: {error}; {EXPECTED}") from None
+    for name in schema.names:
+        if schema.names.count(name) > 1:
+            raise IngestError(f"{path}: multiple columns named {name}; rename all but one; nothing was written")
+    return _ParquetFile(fragment, path, schema)
+
+
+def _read(file: _File, kind: str, columns: list[str]) -> Iterator[pa.Table]:
+    try:
+        yield from file.batches(columns)
+    except (pa.ArrowException, OSError) as error:
+        raise IngestError(f"{file.path}: can't be read as {kind}: {error}; {EXPECTED}; nothing was written") from None
+
+
+def _completed(
+    file: _File, where: DeliveredFile, table: pa.Table, kinds: dict[str, pa.DataType], first_row: int
+) -> pa.Table:
+    """The columns with their common types, and with what the names of the file's folders say."""
+    made = {}
+    for name, kind in kinds.items():
+        place = Place(f"{file.path}: column {name}", first_row)
+        if name in table.column_names:
+            column = as_common(table.column(name), kind, place)
+            if name in where.keys:
+                _require_alike(column, where.keys[name], place)
+        else:
+            column = pa.chunked_array([pa.repeat(pa.scalar(where.keys[name], pa.string()), table.num_rows)])
+        made[name] = column
+    return pa.table(made)
+
+
+def _require_alike(column: pa.ChunkedArray, value: str | None, place: Place) -> None:
+    """A column that stands in the file and in its folder's name, as polars writes it, says the same in both."""
+    kind = column.type
+    if not (pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_date(kind)):
+        return
+    same = pc.is_null(column) if value is None else pc.fill_null(pc.equal(column.cast(pa.string()), value), False)
+    index = pc.index(same, False).as_py()
+    if index >= 0:
+        raise IngestError(
+            f"{place.row(index)} is {column[index].as_py()}, but the file's folder says {value}; correct one of "
+            "them; nothing was written"
+        )

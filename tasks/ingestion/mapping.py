@@ -3,6 +3,7 @@
 from pydantic import BaseModel, Field, model_validator
 
 from schemas.columns import CATEGORICAL, NUMERIC, VECTOR, check_feature_name
+from tasks.ingestion.csv_files import CsvOptions
 
 
 class IngestMapping(BaseModel, frozen=True, extra="forbid"):
@@ -52,6 +53,25 @@ class IngestMapping(BaseModel, frozen=True, extra="forbid"):
     split_seed: int = Field(
         default=41, ge=0, le=2**31 - 1, description="Seed of the split of untimed boards into train, tune and test."
     )
+
+    delimiter: str | None = Field(
+        default=None,
+        pattern="^[\\x01\\t -~]$",
+        description="Character between the columns of CSV files; without one it is told from their header.",
+    )
+    csv_dialect: str = Field(
+        default="auto",
+        pattern="^(auto|excel|spark|mysql|text)$",
+        description="How CSV files write quotes and backslashes; auto tells it from the files.",
+    )
+    nulls: tuple[str, ...] = Field(
+        default=(), description="Fields of CSV files that mean no value, such as NULL, besides empty ones and \\N."
+    )
+
+    @property
+    def csv_options(self) -> CsvOptions:
+        """What was stated of CSV files."""
+        return CsvOptions(self.delimiter, self.csv_dialect, self.nulls)
 
     @model_validator(mode="after")
     def _check_names(self) -> "IngestMapping":

@@ -87,7 +87,7 @@ REFUSED = {
     "no rows": (saves().slice(0, 0), {}, r"no rows"),
     "two columns of one name": (
         pa.table([[1], [2], [3], [NOON]], names=["board_id", "item_id", "item_id", "saved_at"]), {},
-        r"duplicate field names",
+        r"multiple columns named item_id",
     ),
 }  # fmt: skip
 
@@ -109,7 +109,6 @@ REFUSED_TEXT = {
     "half a Parquet file": (b"PAR1" + bytes(100), "parquet", r"can't be read as Parquet"),
     "Latin-1": ("board_id,item_id,saved_at\n1,caf\xe9,2026-03-01\n".encode("latin-1"), "csv", r"UTF-?8"),
     "Latin-1 header": ("board_id,item_id,s\xe9\n1,2,3\n".encode("latin-1"), "csv", r"UTF-?8"),
-    "semicolons": (b"board_id;item_id;saved_at\n1;2;2026-03-01\n", "csv", r"no column board_id.*board_id;item_id"),
     "two columns of one name": (b"board_id,item_id,item_id\n1,2,3\n", "csv", r"multiple columns named item_id"),
     "a ragged row": (b"board_id,item_id,saved_at\n1,2,2026-03-01\n1,2\n", "csv", r"Expected 3 columns, got 2"),
     "half a gz file": (gzip.compress(b"board_id,item_id,saved_at\n1,2,2026-03-01\n" * 99)[:60], "csv.gz", r"\.gz: "),
@@ -242,13 +241,13 @@ def test_a_folder_that_is_no_table(session: Session, tmp_path: Path, content: st
         write(folder / "b.parquet", saves())
     elif content == "other":
         write(folder / "notes.xlsx", b"PK")
-    with pytest.raises(IngestError, match=r"saves: .*expected"):
+    with pytest.raises(IngestError, match=r"saves.*expected"):
         ingest(session, items=None, saves=folder)
 
 
 OTHER_FILES = {
-    "lists": (saves(item_id=pa.array([[1], [2]])), r"saves: .*item_id|saves: .*int64"),
-    "text": (saves(item_id=pa.array(["a", "b"])), r"saves: .*Failed to parse string: '[ab]'"),
+    "lists": (saves(item_id=pa.array([[1], [2]])), r"b\.parquet: column item_id is list.*, but int64 in .*a\.parquet"),
+    "text": (saves(item_id=pa.array(["a", "b"])), r"b\.parquet: column item_id is string, but int64 in .*a\.parquet"),
     "a column less": (saves(item_id=None), r"b\.parquet: no column item_id; its columns are: board_id, saved_at"),
 }
 
