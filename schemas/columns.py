@@ -11,6 +11,9 @@ VECTOR = "vector."
 CATEGORICAL = "categorical."
 NUMERIC = "numeric."
 SPLITS = ("train", "tune", "test")
+# Numbers, weights and components of vectors are smaller: the square of 2**64 is beyond single precision, and larger
+# numbers such as the largest float or double are how files write "no number".
+LARGEST = 2.0**64
 
 _FEATURE_NAME = re.compile(r"[^\x00-\x1f]{1,100}")
 

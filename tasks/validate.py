@@ -26,12 +26,14 @@ from schemas.columns import VECTOR, id_type
 from schemas.rules import LIMITED_APART, Rule
 from tasks.ingestion.deliveries import COMMIT_THREADS, Deliveries
 from tasks.session import Session
+from tasks.validation import reasons
 from tasks.validation.expectations import judge
-from tasks.validation.row_faults import clean_vectors, common_width, row_faults
+from tasks.validation.row_faults import Faults, clean_vectors, common_width, row_faults
 
 SCHEMAS = {"items": items, "saves": saves, "engagements": engagements}
 HELD_BYTES = 256 * 2**20
 SHOWN_FAILURES = 3
+SHOWN_EXAMPLES = 5
 
 log = structlog.get_logger()
 
@@ -123,19 +125,25 @@ def _check(session: Session, deliveries: Deliveries, table: str, day: str, known
         notes["share_unknown_item"] = [
             f"items are known from {first_items} on; if they were there before, ingest them again with --day {day}"
         ]
-    masks = row_faults(rows, schema, day, bool(raw.facts["timed"]), known, widths, config)
+    faults = row_faults(rows, schema, day, bool(raw.facts["timed"]), known, widths, config)
     denominator = max(rows.num_rows, config.min_share_rows)
-    measures.update({f"share_{reason}": float(mask.sum()) / denominator for reason, mask in masks.items()})
-    faulty = np.logical_or.reduce([mask for reason, mask in masks.items() if reason not in LIMITED_APART])
+    measures.update({f"share_{reason}": float(mask.sum()) / denominator for reason, mask in faults.masks.items()})
+    faulty = faults.any(reason for reason in faults.masks if reason not in LIMITED_APART)
     measures["share_quarantined"] = float(faulty.sum()) / denominator
     measures.update(_volume(deliveries.trailing_median(table, day), raw, config, rows))
-    dropped = np.logical_or.reduce(list(masks.values()))
-    reasons = [
-        ", ".join(reason for reason, mask in masks.items() if mask[row]) for row in np.flatnonzero(dropped).tolist()
-    ]
-    quarantined = rows.filter(pa.array(dropped)).append_column("reason", pa.array(reasons, pa.string()))
+    dropped = faults.any()
+    quarantined = _with_reasons(rows.filter(pa.array(dropped)), faults, np.flatnonzero(dropped))
     clean = clean_vectors(rows.filter(pa.array(~dropped)), widths, config)
     return _Checked(day, raw, measures, clean, quarantined, widths, notes)
+
+
+def _with_reasons(quarantined: pa.Table, faults: Faults, rows: np.ndarray) -> pa.Table:
+    """Why rows are in quarantine, in which columns, and which rows of the delivered day they are, counted from 1."""
+    return (
+        quarantined.append_column("reason", reasons.joined(faults.masks, rows))
+        .append_column("faulty_column", reasons.joined(faults.columns, rows))
+        .append_column("row", pa.array(rows + 1, pa.int64()))
+    )
 
 
 def _schema_faults(got: pa.Schema, expected: pa.Schema, optional: pa.Schema) -> list[str]:
@@ -287,11 +295,26 @@ def _warn(table: str, accepted: list[_Checked], factor: float) -> None:
             )  # fmt: skip
     rows = sum(each.quarantined.num_rows for each in accepted)
     if rows:
-        reasons = Counter(reason for each in accepted for reason in each.quarantined.column("reason").to_pylist())
-        log.warning("validate: rows in quarantine", table=table, rows=rows, reasons=dict(reasons.most_common()))
+        counts = sum((reasons.counted(each.quarantined.column("reason")) for each in accepted), Counter[str]())
+        log.warning(
+            "validate: rows in quarantine", table=table, rows=rows, reasons=dict(counts.most_common()),
+            examples=_examples(accepted),
+        )  # fmt: skip
     empty = [each.day for each in accepted if not each.clean.num_rows]
     if empty:
         log.warning("validate: no rows, accepted", table=table, days=len(empty), first=empty[0], last=empty[-1])
+
+
+def _examples(accepted: list[_Checked]) -> list[str]:
+    """A row in quarantine for each combination of reasons."""
+    examples: dict[str, str] = {}
+    for each in accepted:
+        cells = each.quarantined.column("reason")
+        for cell in pc.unique(cells):
+            row = each.quarantined.slice(pc.index(cells, cell).as_py(), 1).to_pylist()[0]
+            column = f" ({row['faulty_column']})" if row["faulty_column"] else ""
+            examples.setdefault(row["reason"], f"{each.day} row {row['row']}: {row['reason']}{column}")
+    return list(examples.values())[:SHOWN_EXAMPLES]
 
 
 def _shortened(row: dict[str, Any], width: int = 80) -> dict[str, Any]:
@@ -311,14 +334,16 @@ def _failure(table: str, each: _Checked, rules: list[Rule], config: Any) -> str:
         if "reason" in shown.column_names:
             whole = [each for each in SCHEMAS[table].REASONS if each not in LIMITED_APART]
             counted = whole if reason == "quarantined" else [reason]
-            shown = shown.filter(pc.match_substring_regex(shown.column("reason"), "|".join(counted)))
+            shown = shown.filter(reasons.having(shown.column("reason"), counted))
         count = f" ({shown.num_rows} rows)" if rule.measure.startswith("share_") else ""
         limit = f"; limit: validation.{rule.settings}" if rule.settings else ""
         lines.append(
             f"  {rule.measure}: got {got:.4g}{count}, expected {rule.low} to {rule.high} ({rule.meaning}{limit})"
         )
         lines.extend(f"    {note}" for note in each.notes.get(rule.measure, []))
-        lines.extend(f"    {_shortened(row)}" for row in shown.slice(0, config.num_samples).to_pylist())
+        lines.extend(
+            f"    row {row.pop('row')}: {_shortened(row)}" for row in shown.slice(0, config.num_samples).to_pylist()
+        )
     changed = ", or change the limit, for instance by --set" if any(rule.settings for rule in rules) else ""
     lines.append(f"  correct the delivery and ingest the day again{changed}")
     return "\n".join(lines)

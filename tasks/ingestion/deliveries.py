@@ -17,7 +17,7 @@ from tasks.ingestion.advice import advice
 from tasks.session import Session
 
 TABLES = ("items", "saves", "engagements")
-VALIDATION_CODE = 5
+VALIDATION_CODE = 6
 KNOWN_ITEMS_CODE = 1
 # Partitions are committed side by side: a commit mostly waits for the disk or the bucket.
 COMMIT_THREADS = 16

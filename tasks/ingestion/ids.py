@@ -48,7 +48,8 @@ def id_form(kind: pa.DataType, batches: Iterable[pa.ChunkedArray]) -> IdForm:
         values = plain(batch)
         if not is_text(values.type):
             return IdForm.TEXT
-        values = values.cast(pa.string()).filter(pc.invert(is_missing(values)))
+        values = values.cast(pa.string()).drop_null()
+        values = values.filter(pc.invert(is_missing(values)))
         integers = _are_integers(values)
         if not integers.all():
             if not (integers | marks(pc.match_substring_regex(values, _FLOAT))).all():
@@ -147,15 +148,13 @@ def _of_text(texts: pa.ChunkedArray, kind: pa.DataType, place: Place, form: IdFo
 
 
 def _without_floats(texts: pa.ChunkedArray, place: Place) -> pa.ChunkedArray:
-    written = marks(pc.match_substring_regex(texts, _FLOAT))
-    exact: list[str | None] = [None] * len(texts)
-    for row in np.flatnonzero(written).tolist():
-        text = texts[row].as_py()
-        number = float(text)
-        if abs(number) >= 2**53 or not number.is_integer():
-            raise place.refusal(row, text, f"written as a float, which has no digits beyond 2**53; {_KEEP_DIGITS}")
-        exact[row] = str(int(number))
-    return pc.if_else(pa.array(written), pa.array(exact, pa.string()), texts)
+    floats = pc.match_substring_regex(texts, _FLOAT)
+    numbers = np.asarray(pc.fill_null(pc.if_else(floats, texts, None).cast(pa.float64()), 0.0))
+    if (row := first_of((np.abs(numbers) >= 2**53) | (numbers != np.round(numbers)))) is not None:
+        raise place.refusal(
+            row, texts[row].as_py(), f"written as a float, which has no digits beyond 2**53; {_KEEP_DIGITS}"
+        )
+    return pc.if_else(floats, pa.array(numbers.astype(np.int64)).cast(pa.string()), texts)
 
 
 def _are_integers(texts: pa.ChunkedArray) -> np.ndarray:

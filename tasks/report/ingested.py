@@ -10,6 +10,7 @@ from schemas import engagements, items, saves
 from tasks.report.blocks import Block, Chart, Facts, Link, Section, Table
 from tasks.report.charts import stacked
 from tasks.report.sources import Sources
+from tasks.validation import reasons
 
 SHOWN_DAYS = 28
 REASONS = {"items": items.REASONS, "saves": saves.REASONS, "engagements": engagements.REASONS}
@@ -38,12 +39,12 @@ def ingested(sources: Sources) -> Section:
         Chart(stacked(rows, "day", "rows", "kind", "day"), f"Saves of the newest {len(newest['saves'])} days."),
         Table(["table", "days in the catalog", f"rows, newest {SHOWN_DAYS} days", "in quarantine"], counts),
     ]
-    reasons = _reasons(sources, [version for versions in newest.values() for version in versions])
-    if reasons:
+    counted = quarantined_rows(sources, [version for versions in newest.values() for version in versions])
+    if counted:
         blocks.append(
             Table(
                 [f"reason of quarantine, newest {SHOWN_DAYS} days", "rows"],
-                [(name, f"{count:,}") for name, count in reasons],
+                [(name, f"{count:,}") for name, count in counted],
             )
         )
     facts = sources.catalog.facts
@@ -61,8 +62,8 @@ def ingested(sources: Sources) -> Section:
     )
 
 
-def _reasons(sources: Sources, validated: list[Version]) -> list[tuple[str, int]]:
-    """Rows in quarantine by reason, most frequent first."""
+def quarantined_rows(sources: Sources, validated: list[Version]) -> list[tuple[str, int]]:
+    """Rows in quarantine by reason, most frequent first; a row with several counts for each."""
     found: Counter[str] = Counter()
     for version in validated:
         if version.facts["num_quarantined"]:
@@ -72,6 +73,6 @@ def _reasons(sources: Sources, validated: list[Version]) -> list[tuple[str, int]
             quarantine = sources.store.find(dataset, version.partition, name)
             if quarantine is not None:
                 table = dataset.partition("/")[2]
-                reasons = quarantine.table(table, ["reason"]).column("reason").to_pylist()
-                found.update(f"{table}: {REASONS[table][reason]}" for reason in reasons)
+                rows = reasons.counted(quarantine.table(table, ["reason"]).column("reason"))
+                found.update({f"{table}: {REASONS[table].get(name, name)}": count for name, count in rows.items()})
     return found.most_common(10)

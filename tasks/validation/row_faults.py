@@ -1,7 +1,8 @@
-"""Which rows of a raw partition are faulty, and why: Arrow kernels, one boolean mask per reason."""
+"""Which rows of a raw partition are faulty, why, and in which columns: Arrow kernels and boolean masks."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
@@ -10,7 +11,32 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pinsage.stage_configs import ValidationConfig
-from schemas.columns import NUMERIC, VECTOR
+from schemas.columns import LARGEST, NUMERIC, VECTOR
+
+# What tools make of a missing integer.
+_NO_INTEGER = -(2**63)
+
+
+class Faults:
+    """The faulty rows of a partition.
+
+    Attributes:
+        masks: Reason -> bool [num_rows], the reasons in the schema's order; a row may have several.
+        columns: Column -> bool [num_rows]: the rows of which a fault lies in this column.
+    """
+
+    def __init__(self, reasons: Iterable[str], num_rows: int) -> None:
+        self.masks = {reason: np.zeros(num_rows, dtype=bool) for reason in reasons}
+        self.columns: dict[str, np.ndarray] = {}
+
+    def mark(self, reason: str, column: str, rows: np.ndarray) -> None:
+        """Note that ``rows``, bool [num_rows], are faulty in a column."""
+        self.masks[reason] |= rows
+        self.columns[column] = self.columns[column] | rows if column in self.columns else rows
+
+    def any(self, reasons: Iterable[str] | None = None) -> np.ndarray:
+        """Which rows have one of the reasons (default all), bool [num_rows]."""
+        return np.logical_or.reduce([self.masks[reason] for reason in (self.masks if reasons is None else reasons)])
 
 
 def row_faults(
@@ -21,8 +47,8 @@ def row_faults(
     known_items: pa.ChunkedArray | None,
     widths: dict[str, int],
     config: ValidationConfig,
-) -> dict[str, np.ndarray]:
-    """Reason -> bool [num_rows], the reasons in the schema's order; a row may have several.
+) -> Faults:
+    """What is wrong with which rows.
 
     Args:
         table: The raw rows.
@@ -33,42 +59,50 @@ def row_faults(
         widths: Expected width of each vector column.
         config: Longest id, treatment of zero vectors.
     """
-    masks = {reason: np.zeros(table.num_rows, dtype=bool) for reason in schema.REASONS}
+    faults = Faults(schema.REASONS, table.num_rows)
     for name in schema.IDS:
         column = table.column(name)
-        masks["no_board" if name == "board_id" else "null_key"] |= _bools(pc.is_null(column))
+        faults.mark("no_board" if name == "board_id" else "null_key", name, _missing_ids(column))
         if pa.types.is_string(column.type):
-            masks["long_id"] |= _bools(pc.greater(pc.binary_length(column), config.max_id_bytes))
+            faults.mark("long_id", name, _bools(pc.greater(pc.binary_length(column), config.max_id_bytes)))
     if schema.TIME_COLUMN is not None and timed:
         times = table.column(schema.TIME_COLUMN)
         same_day = pc.equal(times.cast(pa.date32()).cast(pa.int32()), _day_number(day))
-        masks["wrong_time"] |= ~_bools(same_day)
+        faults.mark("wrong_time", schema.TIME_COLUMN, ~_bools(same_day))
     if known_items is not None:
         for name in schema.ITEM_IDS:
             column = table.column(name)
-            masks["unknown_item"] |= _bools(pc.is_valid(column)) & ~_bools(pc.is_in(column, value_set=known_items))
-    if "wrong_vector" in masks:
+            unknown = ~_bools(pc.is_in(column, value_set=known_items))
+            faults.mark("unknown_item", name, ~_missing_ids(column) & unknown)
+    if "wrong_vector" in faults.masks:
         for name, width in widths.items():
-            masks["wrong_vector"] |= wrong_vectors(table.column(VECTOR + name), width)
+            faults.mark("wrong_vector", VECTOR + name, wrong_vectors(table.column(VECTOR + name), width))
         for name in table.column_names:
             if name.startswith(NUMERIC):
-                masks["infinite_number"] |= _bools(pc.is_inf(table.column(name)))
-    if "wrong_weight" in masks and "weight" in table.column_names:
+                too_large = pc.greater_equal(pc.abs(table.column(name)), LARGEST)
+                faults.mark("infinite_number", name, _bools(too_large))
+    if "wrong_weight" in faults.masks and "weight" in table.column_names:
         weights = pc.fill_null(table.column("weight"), float("nan")).to_numpy()
-        masks["wrong_weight"] = ~(np.isfinite(weights) & (weights > 0))
-    if "duplicate" in masks:
-        fine = ~np.logical_or.reduce(list(masks.values()))
-        masks["duplicate"][fine] = repeats(table.filter(pa.array(fine)).select(list(schema.KEY)))
-    return masks
+        faults.mark("wrong_weight", "weight", ~((weights > 0) & (weights < LARGEST)))
+    if "duplicate" in faults.masks:
+        fine = ~faults.any()
+        duplicate = np.zeros(table.num_rows, dtype=bool)
+        duplicate[fine] = repeats(table.filter(pa.array(fine)).select(list(schema.KEY)))
+        faults.masks["duplicate"] |= duplicate
+    return faults
+
+
+def _missing_ids(ids: pa.ChunkedArray) -> np.ndarray:
+    return _bools(pc.is_null(ids)) | _bools(pc.equal(ids, "" if pa.types.is_string(ids.type) else _NO_INTEGER))
 
 
 def wrong_vectors(column: pa.ChunkedArray, width: int) -> np.ndarray:
-    """Rows whose vector has another width, nulls inside, or numbers that are not finite; a null vector is none."""
+    """Rows whose vector has another width, nulls inside, or numbers too large or not finite; a null vector is none."""
     lists = column.combine_chunks()
     lengths = pc.fill_null(pc.list_value_length(lists), width).to_numpy(zero_copy_only=False)
     wrong = np.asarray(lengths != width)
     values, parents = pc.list_flatten(lists), pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
-    bad = ~np.isfinite(pc.fill_null(values, float("nan")).to_numpy(zero_copy_only=False))
+    bad = ~(np.abs(pc.fill_null(values, float("nan")).to_numpy(zero_copy_only=False)) < LARGEST)
     wrong[parents[bad]] = True
     return wrong
 
