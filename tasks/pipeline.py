@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+import structlog
+
 from pinsage.store import Version
+from pinsage.store.names import split_uri
 from tasks.build_catalog import build_catalog
 from tasks.build_graph import build_graph
 from tasks.build_index import build_index
@@ -34,6 +37,8 @@ from tasks.session import Session
 from tasks.train_model import train_model
 from tasks.validate import validate_days
 from tasks.write_report import write_report
+
+log = structlog.get_logger()
 
 
 class NoChampionError(LookupError):
@@ -191,10 +196,13 @@ def steps_of(session: Session, name: str, day: str, *, force: bool = False) -> t
 
 
 def evaluation_of(session: Session, model: Version) -> Version | None:
-    """The evaluation that made ``model`` the champion, or None where no entry of ``champion`` names one."""
+    """The evaluation that made ``model`` the champion, or None where ``champion`` names none that is there."""
     for entry in reversed(session.store.ref("champion").history()):
         if entry.uri == model.uri and "evaluation" in entry.details:
-            return session.store.version(entry.details["evaluation"])
+            evaluation = session.store.find(*split_uri(entry.details["evaluation"]))
+            if evaluation is not None:
+                return evaluation
+            log.warning("the evaluation of the champion is not in the store", evaluation=entry.details["evaluation"])
     return None
 
 

@@ -182,7 +182,7 @@ class _Planner:
             elif (dataset, partition) in self._present and dataset != "evaluation":
                 now.append(self._present[dataset, partition])
             else:
-                now.append(self._store.version(used.uri))
+                now.append(self._store.find(*split_uri(used.uri)))
         return now
 
     def _held_out(self, day: str, as_of: str) -> list[Version | None] | None:

@@ -112,7 +112,7 @@ class BucketObjects:
                 raise
             return stored
         except FileNotFoundError as error:
-            raise StorageError(f"storage {self.url}: no such bucket; make it, or correct the root ({error})") from None
+            raise self._no_bucket(error) from None
         return data
 
     def staging_path(self, key: str) -> Path:
@@ -141,7 +141,9 @@ class BucketObjects:
         """Return the bytes, or None."""
         try:
             return bytes(obstore.get(self._bucket, key).bytes())
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if "NoSuchBucket" in str(error):  # nothing is known of the key
+                raise self._no_bucket(error) from None
             return None
 
     @_patient
@@ -170,7 +172,7 @@ class BucketObjects:
         return obstore.get_range(self._bucket, key, start=start, end=stop)
 
     def walk(self, prefix: str) -> Iterator[ObjectInfo]:
-        """List every object below the prefix, sorted by key."""
+        """List every object below the prefix, sorted by key; a listing that breaks off yields nothing."""
         found = [
             ObjectInfo(meta["path"], int(meta["size"]), meta["last_modified"].timestamp())
             for batch in self._list(prefix)
@@ -180,15 +182,33 @@ class BucketObjects:
 
     @_patient
     def _list(self, prefix: str) -> list[Any]:
-        return list(obstore.list(self._bucket, prefix or None))
+        try:
+            return list(obstore.list(self._bucket, prefix or None))
+        except FileNotFoundError as error:
+            raise self._no_bucket(error) from None
 
-    @_patient
     def children(self, prefix: str) -> list[str]:
         """List the names directly below the prefix, sorted; hidden ones are not of the store."""
-        found = obstore.list_with_delimiter(self._bucket, prefix or None)
-        keys = [*found["common_prefixes"], *(meta["path"] for meta in found["objects"])]
-        names = {key.rstrip("/").rsplit("/", 1)[-1] for key in keys}
+        return sorted({name for name in (*self.files(prefix), *self.folders(prefix)) if not name.startswith(".")})
+
+    def files(self, prefix: str) -> list[str]:
+        """List the objects directly below the prefix."""
+        return sorted(meta["path"].rsplit("/", 1)[-1] for meta in self._list_directly(prefix)["objects"])
+
+    def folders(self, prefix: str) -> list[str]:
+        """List what has objects below it."""
+        names = {key.rstrip("/").rsplit("/", 1)[-1] for key in self._list_directly(prefix)["common_prefixes"]}
         return sorted(name for name in names if not name.startswith("."))
+
+    @_patient
+    def _list_directly(self, prefix: str) -> Any:
+        try:
+            return obstore.list_with_delimiter(self._bucket, prefix or None)
+        except FileNotFoundError as error:
+            raise self._no_bucket(error) from None
+
+    def _no_bucket(self, error: FileNotFoundError) -> StorageError:
+        return StorageError(f"storage {self.url}: no such bucket; make it, or correct the root ({error})")
 
     @_patient
     def delete(self, key: str) -> None:

@@ -27,6 +27,10 @@ class DamagedVersionError(StoreError):
     """A committed file is missing, truncated or has other bytes than its manifest says."""
 
 
+class NewerFormatError(DamagedVersionError):
+    """A version was committed by another release of the store, whose documents this one cannot read."""
+
+
 class NondeterminismError(StoreError):
     """Two attempts at one fingerprint produced different content."""
 

@@ -15,6 +15,14 @@ from pinsage.store.digests import array_digest, block_digests, whole_blocks
 ROW_GROUP_ROWS = 131_072
 
 
+def npy_header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
+    """The bytes before the rows of an npy file; a test holds numpy to them, since digests depend on them."""
+    header = io.BytesIO()
+    form = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, form)
+    return header.getvalue()
+
+
 def write_npy(
     path: Path, dtype: np.dtype, shape: tuple[int, ...], pieces: Iterable[np.ndarray]
 ) -> tuple[str, list[str]]:
@@ -23,13 +31,11 @@ def write_npy(
     Returns:
         SHA-256 as a `FileEntry` holds it, and those of the blocks of rows.
     """
-    header = io.BytesIO()
-    form = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(header, form)
+    header = npy_header(dtype, shape)
     blocks: list[str] = []
     num_rows = 0
     with path.open("wb") as file:
-        file.write(header.getvalue())
+        file.write(header)
         for piece in whole_blocks(pieces):
             piece = np.ascontiguousarray(piece)
             file.write(piece.reshape(-1).view(np.uint8).data)
@@ -37,7 +43,7 @@ def write_npy(
             num_rows += len(piece)
     if num_rows != shape[0]:
         raise ValueError(f"{path.name}: the pieces have {num_rows} rows in all, expected {shape[0]}")
-    return array_digest(header.getvalue(), blocks), blocks
+    return array_digest(header, blocks), blocks
 
 
 def write_parquet(path: Path, table: pa.Table | Iterable[pa.RecordBatch], schema: pa.Schema | None) -> int:

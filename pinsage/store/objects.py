@@ -1,31 +1,47 @@
 """Objects under keys, on a local folder: the one primitive that the store stands on is *put if absent*.
 
+What cannot be listed or read is an error, never "nothing there": garbage collection removes what nothing is seen to
+refer to. Only a name that the system says does not exist is absent.
+
 `put_if_absent` on a local file system: write a temporary file in the same folder, fsync it, ``os.link`` it to its name
 (which fails when the name exists: this is the atomic step), remove the temporary name, fsync the folder. A reader sees
 nothing before the link and all bytes after it. It needs hard links and an fsync that is honoured; network file systems
-without them are refused by the start-up probe of `Store.open`. Object stores are in `bucket.py`.
+without them are refused by the probe before the first write (`probe.py`). Object stores are in `bucket.py`.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from pinsage.store.errors import InvalidNameError, storage_errors_named
+from pinsage.store.errors import (
+    InvalidNameError,
+    StorageDeniedError,
+    StorageError,
+    StorageFullError,
+    storage_errors_named,
+)
 from pinsage.store.failpoints import failpoint
+from pinsage.store.probe import probe_conditional_put
 
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """One stored object: its key, size in bytes and modification time in seconds since the epoch."""
+    """One stored object: its key, size in bytes and modification time in seconds since the epoch.
+
+    ``is_link`` marks a symbolic link to a folder, or to nothing: it is listed and not followed.
+    """
 
     key: str
     size: int
     modified: float
+    is_link: bool = False
 
 
 class Objects(Protocol):
@@ -66,11 +82,23 @@ class Objects(Protocol):
         ...
 
     def walk(self, prefix: str) -> Iterator[ObjectInfo]:
-        """List every object below ``prefix`` (a whole segment), sorted by key."""
+        """List every object below ``prefix`` (a whole segment), sorted by key.
+
+        Raises:
+            StorageError: A part of it cannot be listed.
+        """
         ...
 
     def children(self, prefix: str) -> list[str]:
-        """List the names directly below ``prefix``, sorted."""
+        """List the names directly below ``prefix``, sorted; hidden ones are not of the store."""
+        ...
+
+    def files(self, prefix: str) -> list[str]:
+        """List the names of the objects directly below ``prefix``, sorted."""
+        ...
+
+    def folders(self, prefix: str) -> list[str]:
+        """List the names directly below ``prefix`` that have objects below them, sorted; hidden ones are left out."""
         ...
 
     def delete(self, key: str) -> None:
@@ -89,6 +117,8 @@ class LocalObjects:
         self.root = root.resolve()
         self.root.mkdir(parents=True, exist_ok=True)
         self.url = str(self.root)
+        self._probed = self._probing = False
+        self._one_probe = threading.RLock()
 
     def _path(self, key: str) -> Path:
         path = self.root / key
@@ -117,6 +147,7 @@ class LocalObjects:
 
     def staging_path(self, key: str) -> Path:
         """Return a temporary sibling of the final file, so that a hard link can move it."""
+        self._probe()
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.parent / f"{STAGED_PREFIX}{secrets.token_hex(8)}"
@@ -153,6 +184,21 @@ class LocalObjects:
             staged.unlink(missing_ok=True)
             _sync_folder(path.parent)
 
+    def _probe(self) -> None:
+        """Check the file system before the first write; a store that is only read is left as it is."""
+        if self._probed:
+            return
+        with self._one_probe:
+            if self._probed or self._probing:
+                return
+            self._probing = True
+            try:
+                with suppress(StorageFullError, StorageDeniedError):  # the write itself says so
+                    probe_conditional_put(self)
+                self._probed = True
+            finally:
+                self._probing = False
+
     def get(self, key: str) -> bytes | None:
         """Return the bytes, or None."""
         try:
@@ -176,33 +222,76 @@ class LocalObjects:
         target.write_bytes(self._path(key).read_bytes())
 
     def walk(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Walk the folder in sorted order; staged files are not objects."""
-        start = self._path(prefix) if prefix else self.root
-        for folder, subfolders, names in os.walk(start):
-            subfolders.sort()
-            for name in sorted(names):
-                if name.startswith(STAGED_PREFIX):
-                    continue
-                path = Path(folder) / name
-                try:
-                    stat = path.stat()
-                except FileNotFoundError:
-                    continue
-                yield ObjectInfo(path.relative_to(self.root).as_posix(), stat.st_size, stat.st_mtime)
+        """Walk the folder, sorted by key; staged files are not objects."""
+        yield from self._walk(self._path(prefix) if prefix else self.root)
+
+    def _walk(self, folder: Path) -> Iterator[ObjectInfo]:
+        for entry in self._entries(folder):
+            path = Path(entry.path)
+            if entry.is_dir(follow_symlinks=False):
+                yield from self._walk(path)
+                continue
+            try:
+                is_link = entry.is_symlink() and not path.is_file()
+                stat = entry.stat(follow_symlinks=not is_link)
+            except FileNotFoundError:  # removed just now
+                continue
+            except OSError as error:
+                raise _unreadable(path, "looked at", error) from error
+            yield ObjectInfo(path.relative_to(self.root).as_posix(), stat.st_size, stat.st_mtime, is_link)
 
     def children(self, prefix: str) -> list[str]:
         """List one folder; hidden files are not objects."""
+        # Names of the store begin with a letter or digit: what begins with a dot is of a file manager.
+        return sorted(entry.name for entry in self._below(prefix) if not entry.name.startswith("."))
+
+    def files(self, prefix: str) -> list[str]:
+        """List the files of one folder."""
+        return sorted(entry.name for entry in self._below(prefix) if not entry.is_dir())
+
+    def folders(self, prefix: str) -> list[str]:
+        """List the folders of one folder that are not empty."""
+        names = (entry.name for entry in self._below(prefix) if entry.is_dir() and not entry.name.startswith("."))
+        below = f"{prefix}/" if prefix else ""
+        return sorted(name for name in names if self._holds_files(self._path(f"{below}{name}")))
+
+    def _holds_files(self, folder: Path) -> bool:
+        entries = self._entries(folder)
+        return any(not entry.is_dir() for entry in entries) or any(
+            self._holds_files(Path(entry.path)) for entry in entries if not entry.is_symlink()
+        )
+
+    def _below(self, prefix: str) -> list[os.DirEntry[str]]:
+        return self._entries(self._path(prefix) if prefix else self.root)
+
+    def _entries(self, folder: Path) -> list[os.DirEntry[str]]:
+        """What lies in a folder, sorted by key; nothing where there is no such folder.
+
+        Raises:
+            StorageError: It cannot be listed, or it is a link to nothing, or the root itself is gone.
+        """
         try:
-            names = os.listdir(self._path(prefix) if prefix else self.root)
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        # Names of the store begin with a letter or digit: what begins with a dot is staged, or of a file manager.
-        return sorted(name for name in names if not name.startswith("."))
+            with os.scandir(folder) as entries:
+                found = [entry for entry in entries if not entry.name.startswith(STAGED_PREFIX)]
+        except FileNotFoundError as error:
+            if self.root.is_dir() and not os.path.lexists(folder):
+                return []
+            raise _unreadable(folder, "listed", error) from error
+        except OSError as error:
+            raise _unreadable(folder, "listed", error) from error
+        return sorted(found, key=lambda entry: f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name)
 
     def delete(self, key: str) -> None:
         """Unlink the file; open maps of it stay valid until they are closed."""
         with storage_errors_named(f"{self.url}/{key}"):
             self._path(key).unlink(missing_ok=True)
+
+
+def _unreadable(path: Path, done: str, error: OSError) -> StorageError:
+    return StorageError(
+        f"{path}: cannot be {done}: {error.strerror or error}; check owner, rights and mount: what cannot be seen is "
+        "not taken for absent"
+    )
 
 
 def _sync_folder(folder: Path) -> None:

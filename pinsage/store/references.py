@@ -6,35 +6,44 @@ an older version.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from pinsage.store.digests import canonical_json
-from pinsage.store.errors import DamagedVersionError, ReferenceMovedError
+from pinsage.store.errors import DamagedVersionError, InvalidNameError, ReferenceMovedError
 from pinsage.store.failpoints import failpoint
 from pinsage.store.names import check_path_name, split_uri
+from pinsage.store.strays import pass_over
 
 if TYPE_CHECKING:
     from pinsage.store.objects import Objects
 
 FOLDER = "_refs"
+KEY = re.compile(rf"{FOLDER}/(?P<name>.+)/(?P<number>[0-9]{{12}})\.json")
+FINGERPRINT = re.compile(r"[0-9a-f]{32}")
 
 
 class Reference(BaseModel):
     """One entry of a pointer log.
 
-    ``recorded_at`` (UTC) is for people: nothing is computed from it. ``details`` says why it was appended.
+    ``recorded_at`` (UTC) is for people: nothing is computed from it. ``details`` says why it was appended; versions
+    that it names by their URIs, at any depth, are kept as long as the one that is pointed to.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    number: int
+    number: int = Field(ge=1)
     uri: str
     details: dict[str, Any] = {}
     recorded_at: str
+
+    def uris(self) -> set[str]:
+        """The version that is pointed to, and those that the details name."""
+        return {self.uri, *_uris_within(self.details)}
 
 
 class ReferenceLog:
@@ -110,11 +119,43 @@ class ReferenceLog:
 
     def numbers(self) -> list[int]:
         """The numbers of all references, ascending."""
-        names = self._objects.children(f"{FOLDER}/{self.name}")
-        return sorted(int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdigit())
+        numbers = []
+        for name in self._objects.files(f"{FOLDER}/{self.name}"):
+            place = split_key(f"{FOLDER}/{self.name}/{name}")
+            if place is None:
+                pass_over(f"{FOLDER}/{self.name}/{name}")
+            else:
+                numbers.append(place[1])
+        return sorted(numbers)
 
     def _key(self, number: int) -> str:
         return f"{FOLDER}/{self.name}/{number:012d}.json"
+
+
+def split_key(key: str) -> tuple[str, int] | None:
+    """Name and number of the reference that lies under ``key``; None where the key is of another file."""
+    match = KEY.fullmatch(key)
+    if match is None:
+        return None
+    try:
+        return check_path_name(match["name"], "reference"), int(match["number"])
+    except InvalidNameError:
+        return None
+
+
+def _uris_within(value: Any) -> set[str]:
+    if isinstance(value, str):
+        return {value} if _is_uri(value) else set()
+    if isinstance(value, dict):
+        value = list(value.values())
+    return {uri for item in value for uri in _uris_within(item)} if isinstance(value, (list, tuple)) else set()
+
+
+def _is_uri(text: str) -> bool:
+    try:
+        return FINGERPRINT.fullmatch(split_uri(text)[2]) is not None
+    except InvalidNameError:
+        return False
 
 
 def parse_reference(data: bytes, key: str) -> Reference:
@@ -126,6 +167,7 @@ def parse_reference(data: bytes, key: str) -> Reference:
     try:
         reference = Reference.model_validate_json(data)
         split_uri(reference.uri)
+        datetime.fromisoformat(reference.recorded_at)
         expected = f"{FOLDER}/{reference.name}/{reference.number:012d}.json"
         fault = None if key == expected else f"it says that it is {expected}"
     except ValueError as error:

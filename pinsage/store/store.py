@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,27 +23,27 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pinsage.store.digests import canonical_json
 from pinsage.store.errors import (
     DamagedVersionError,
     StorageDeniedError,
     StorageFullError,
     StoreError,
     UnknownVersionError,
-    UnsafeStoreError,
 )
-from pinsage.store.names import check_name, check_page_path, check_path_name, split_uri
+from pinsage.store.names import NAME, check_name, check_page_path, check_path_name, split_uri
 from pinsage.store.objects import LocalObjects, Objects
+from pinsage.store.probe import probe_conditional_put
 from pinsage.store.references import FOLDER as REFERENCES
-from pinsage.store.references import ReferenceLog
+from pinsage.store.references import ReferenceLog, split_key
+from pinsage.store.strays import pass_over
 from pinsage.store.version import Version, find_version
 from pinsage.store.write_spec import WriteSpec, write_spec
 from pinsage.store.writer import Writer
 
-PROBES = "_probes"
 SITE = "_site"
 CACHE = "_cache"
 SCRATCH = "scratch"
+COMMIT = re.compile(r"([0-9a-f]{32})\.json")
 # How a file system says that a path is no file that can be read, beside that there is none.
 NO_PAGE = {errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EINVAL, errno.ELOOP}
 
@@ -64,7 +64,8 @@ class Store:
     def open(cls, root: str | Path) -> Store:
         """Open a local folder (made when missing), ``s3://bucket/prefix`` or ``gs://bucket/prefix``.
 
-        A storage that is full, or may only be read, is opened too: it can be read, and `gc` can make room.
+        A storage that is full, or may only be read, is opened too: it can be read, and `gc` can make room. Nothing is
+        written into a local folder before a first version, reference or page is.
 
         Raises:
             UnsafeStoreError: The storage ignores conditional puts.
@@ -83,10 +84,10 @@ class Store:
             default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pinsage"
             cache = Path(os.environ.get("PINSAGE_CACHE") or default)
             objects = BucketObjects(text, cache / "staging")
+            with suppress(StorageFullError, StorageDeniedError):
+                probe_conditional_put(objects)
         else:
             raise StoreError(f"store root {text!r}: expected a local folder, s3://bucket/prefix or gs://bucket/prefix")
-        with suppress(StorageFullError, StorageDeniedError):
-            probe_conditional_put(objects)
         return cls(objects, cache)
 
     @property
@@ -178,13 +179,19 @@ class Store:
 
     def partitions(self, dataset: str) -> list[str]:
         """List the partitions of a dataset that have a committed version, sorted."""
-        names = self.objects.children(check_path_name(dataset))
-        return [name for name in names if self.fingerprints(dataset, name)]
+        names = self.objects.folders(check_path_name(dataset))
+        return [name for name in names if NAME.fullmatch(name) and self.fingerprints(dataset, name)]
 
     def fingerprints(self, dataset: str, partition: str) -> list[str]:
         """List the fingerprints committed in one partition, sorted."""
-        names = self.objects.children(f"{dataset}/{partition}/_commits")
-        return [name.removesuffix(".json") for name in names if name.endswith(".json")]
+        folder, fingerprints = f"{dataset}/{partition}/_commits", []
+        for name in self.objects.files(folder):
+            commit = COMMIT.fullmatch(name)
+            if commit:
+                fingerprints.append(commit[1])
+            else:
+                pass_over(f"{folder}/{name}")
+        return fingerprints
 
     def versions(self, dataset: str, partition: str) -> list[Version]:
         """Open every committed version of one partition, by fingerprint."""
@@ -214,8 +221,15 @@ class Store:
         return self.version(head.uri)
 
     def ref_names(self, prefix: str) -> list[str]:
-        """List the names below ``prefix``: the days of ``raw/saves``, sorted."""
-        return self.objects.children(f"{REFERENCES}/{check_path_name(prefix, 'reference')}")
+        """List the names below ``prefix`` that were ever appended to: the days of ``raw/saves``, sorted."""
+        names = set()
+        for info in self.objects.walk(f"{REFERENCES}/{check_path_name(prefix, 'reference')}"):
+            place = split_key(info.key)
+            if place is None:
+                pass_over(info.key)
+            elif place[0] != prefix:
+                names.add(place[0].removeprefix(f"{prefix}/").split("/", 1)[0])
+        return sorted(names)
 
     # --- pages -----------------------------------------------------------------------------------------------------
 
@@ -248,23 +262,4 @@ class Store:
 
     def page_folders(self, path: str) -> list[str]:
         """List what lies below ``path`` of the site: the days of ``reports``, sorted."""
-        return self.objects.children(f"{SITE}/{check_page_path(path)}")
-
-
-def probe_conditional_put(objects: Objects) -> None:
-    """Create one key twice; the second must not win.
-
-    Raises:
-        UnsafeStoreError: It did: two attempts of a task could overwrite each other's commit here.
-    """
-    key = f"{PROBES}/{secrets.token_hex(8)}.json"
-    first, second = canonical_json({"put": 1}), canonical_json({"put": 2})
-    try:
-        stored = [objects.put_if_absent(key, first), objects.put_if_absent(key, second), objects.get(key)]
-    finally:
-        objects.delete(key)
-    if stored != [first, first, first]:
-        raise UnsafeStoreError(
-            f"store {objects.url}: a second conditional put of {key} replaced the first; expected it to be refused. "
-            "Use a file system with hard links or an object store that honours If-None-Match: *"
-        )
+        return self.objects.folders(f"{SITE}/{check_page_path(path)}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +17,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pinsage.store.digests import digest_of
-from pinsage.store.errors import DamagedVersionError, storage_errors_named
+from pinsage.store.digests import STORE_FORMAT, array_digest, array_file_digest
+from pinsage.store.errors import DamagedVersionError, NewerFormatError, storage_errors_named
+from pinsage.store.formats import npy_header, write_npy
 from pinsage.store.manifest import FileEntry, Input, Manifest
 from pinsage.store.objects import STAGED_PREFIX
 from pinsage.store.verification import digest_is_known, verified_digest
@@ -164,7 +164,7 @@ class Version:
 
     def _downloaded(self, entry: FileEntry) -> Path:
         target = self._cache / "files" / entry.sha256[:2] / f"{entry.sha256}{Path(entry.key).suffix}"
-        if target.exists() and verified_digest(target, self._cache, entry.digest_of_file) == entry.sha256:
+        if target.exists() and _digest(target, entry, self._cache) == entry.sha256:
             return target
         with self._staged(target) as staged:
             try:
@@ -177,25 +177,19 @@ class Version:
         return target
 
     def _assembled(self, parts: list[FileEntry]) -> Path:
-        key = digest_of([part.sha256 for part in parts])
-        target = self._cache / "arrays" / key[:2] / f"{key}.npy"
-        seal = target.with_suffix(".sha256")
-        if target.exists() and seal.exists() and verified_digest(target, self._cache) == seal.read_text():
+        dtype, shape = np.dtype(parts[0].dtype), (sum(part.rows for part in parts), *parts[0].row_shape)
+        # The digest of the whole is made of those of the blocks of its chunks: the cache is held against the manifest.
+        sha256 = array_digest(npy_header(dtype, shape), [block for part in parts for block in part.blocks])
+        digest = partial(array_file_digest, num_rows=shape[0], row_bytes=parts[0].row_bytes)
+        target = self._cache / "arrays" / sha256[:2] / f"{sha256}.npy"
+        if target.exists() and verified_digest(target, self._cache, digest, sha256) == sha256:
             return target
         with self._staged(target) as staged:
-            shape = (sum(part.rows for part in parts), *parts[0].row_shape)
-            whole = np.lib.format.open_memmap(staged, mode="w+", dtype=np.dtype(parts[0].dtype), shape=shape)
-            with staged.open("r+b") as file:
-                # A full disk is an error here; met through the map it would be a SIGBUS.
-                os.posix_fallocate(file.fileno(), 0, staged.stat().st_size)
-            for part in parts:
-                whole[part.start : part.stop] = np.load(self._local(part), mmap_mode="r", allow_pickle=False)
-            whole.flush()
-            del whole
+            chunks = (np.load(self._local(part), mmap_mode="r", allow_pickle=False) for part in parts)
+            written, _ = write_npy(staged, dtype, shape, chunks)
+            assert written == sha256, "every chunk was verified"
             staged.replace(target)
-        with self._staged(seal) as staged:
-            staged.write_text(verified_digest(target, self._cache))
-            staged.replace(seal)
+            digest_is_known(target, sha256, self._cache)
         return target
 
     @contextmanager
@@ -260,8 +254,12 @@ def check_file(path: Path, entry: FileEntry, uri: str, cache: Path) -> None:
         raise DamagedVersionError(_damage(entry, uri, "no such file")) from None
     if size != entry.size:
         raise DamagedVersionError(_damage(entry, uri, f"{size} bytes, expected {entry.size}"))
-    if verified_digest(path, cache, entry.digest_of_file) != entry.sha256:
+    if _digest(path, entry, cache) != entry.sha256:
         raise DamagedVersionError(_damage(entry, uri, f"another sha256 than {entry.sha256[:12]}..."))
+
+
+def _digest(path: Path, entry: FileEntry, cache: Path) -> str:
+    return verified_digest(path, cache, entry.digest_of_file, entry.sha256)
 
 
 def _damage(entry: FileEntry, uri: str, what: str) -> str:
@@ -276,7 +274,17 @@ def parse_manifest(data: bytes, uri: str) -> Manifest:
 
     Raises:
         DamagedVersionError: It is not a manifest, or not the one of ``uri``.
+        NewerFormatError: It is one of another release.
     """
+    try:
+        written = json.loads(data).get("format")
+    except (ValueError, AttributeError):
+        written = None
+    if isinstance(written, int) and not isinstance(written, bool) and written != STORE_FORMAT:
+        raise NewerFormatError(
+            f"version {uri}: its commit was made by {'a newer' if written > STORE_FORMAT else 'another'} version of "
+            f"the store: format {written}, this code reads {STORE_FORMAT}; use the release that wrote it"
+        )
     try:
         manifest = Manifest.model_validate_json(data)
     except ValueError as error:

@@ -34,7 +34,7 @@ from pinsage.store.digests import BLOCK_ROWS, canonical_json, file_digest, plain
 from pinsage.store.errors import DamagedVersionError, IncompleteVersionError, NondeterminismError, storage_errors_named
 from pinsage.store.failpoints import failpoint
 from pinsage.store.formats import write_npy, write_parquet
-from pinsage.store.manifest import FileEntry, FileKind, Manifest, chunk_name, content_digest_of
+from pinsage.store.manifest import FileEntry, FileKind, Manifest, check_chunks, chunk_name, content_digest_of
 from pinsage.store.names import check_name
 from pinsage.store.verification import digest_is_known
 from pinsage.store.version import Version, check_file, find_version, parse_manifest
@@ -138,16 +138,23 @@ class Writer:
         data = self._objects.get(self._record_key(chunk))
         if data is None:
             return None
-        try:
-            entry = FileEntry.model_validate_json(data)
-            entry.check_place(self._data_folder)
-            self._check(entry)
-        except (DamagedVersionError, ValueError):
+        entry = self._recorded(chunk, data)
+        if entry is None:
             # The machine died between the disk's promise and its keeping it: do the work again.
             self._objects.delete(self._record_key(chunk))
             return None
         self._entries[chunk] = entry
         return entry
+
+    def _recorded(self, chunk: str, data: bytes) -> FileEntry | None:
+        """What a chunk's record says, if it is one, of this chunk, and its file is whole."""
+        try:
+            entry = FileEntry.model_validate_json(data)
+            entry.check_place(self._data_folder)
+            self._check(entry)
+        except (DamagedVersionError, ValueError):
+            return None
+        return entry if entry.chunk == chunk else None
 
     def _check(self, entry: FileEntry) -> None:
         path = self._objects.local_path(entry.key)
@@ -280,16 +287,19 @@ class Writer:
             digest_is_known(path, entry.sha256, self._cache)
         failpoint("chunk.after_data")
         record = canonical_json(entry)
-        stored = self._objects.put_if_absent(self._record_key(chunk), record)
-        failpoint("chunk.after_record")
-        if stored != record:
-            other = FileEntry.model_validate_json(stored)
+        while (stored := self._objects.put_if_absent(self._record_key(chunk), record)) != record:
+            other = self._recorded(chunk, stored)
+            if other is None:
+                self._objects.delete(self._record_key(chunk))
+                continue
             if other.blocks != entry.blocks:
                 raise NondeterminismError(
                     f"{self.uri}: two attempts wrote different bytes for chunk {chunk}: {other.key} and {entry.key}; "
                     "the stage depends on something that its fingerprint does not hold (time, order, threads)"
                 )
             entry = other
+            break
+        failpoint("chunk.after_record")
         self._entries[chunk] = entry
 
     # --- the commit ------------------------------------------------------------------------------------------------
@@ -306,6 +316,7 @@ class Writer:
         self._check_rows(files)
         for entry in files:
             self._check(entry)
+        check_chunks(files)
         failpoint("commit.verified")
         self.measurements.setdefault("seconds", round(time.monotonic() - self._started, 3))
         self.measurements.setdefault("peak_bytes", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)

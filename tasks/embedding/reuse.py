@@ -87,7 +87,7 @@ def find_reuse(now: EmbeddingSources, inference: Layerwise, layer: int, below: V
 
 def _earlier(now: EmbeddingSources) -> EmbeddingSources | None:
     store = now.session.store
-    days = [day for day in store.objects.children(EMBEDDINGS) if day < now.day]
+    days = [day for day in store.objects.folders(EMBEDDINGS) if day < now.day]
     for day in reversed(days[-NEAREST_DAYS:]):
         for version in store.versions(EMBEDDINGS, day):
             used = {item.uri.split("/", 1)[0]: item for item in version.inputs}
