@@ -16,19 +16,9 @@ import structlog
 from pinsage.store import Version, Writer
 from tasks.prepared import Prepared
 from tasks.session import Session
+from tasks.training.environment import training_environment
 
 CODE_VERSION = 8
-
-ENVIRONMENT = {
-    # Threads sleep while they wait: spinning, beside other work on the same 2 cores, made a step of the demo cost 0.6 s
-    # instead of 0.16 s.
-    "OMP_WAIT_POLICY": "PASSIVE",
-    # Sums in one order, whatever the number of threads and where memory lies; one set of instructions, that any
-    # processor of the last ten years has. No slower: a step is bound by memory.
-    "MKL_CBWR": "AVX2,STRICT",
-    "ATEN_CPU_CAPABILITY": "avx2",
-}
-"""What the training process finds in its environment, unless the task's own says otherwise."""
 
 log = structlog.get_logger()
 
@@ -74,7 +64,7 @@ def train_model(session: Session, day: str, trained_on: Prepared, pairs: Version
         text=True,
         bufsize=1,
         start_new_session=True,
-        env={**ENVIRONMENT, **os.environ},
+        env=training_environment(os.environ),
     ) as process:
         assert process.stdout is not None, "stdout is a pipe"
         try:

@@ -1,7 +1,12 @@
-"""Annoy shards: built to the same bytes every time, opened only when they are what they should be, merged at query."""
+"""Annoy shards: built to the same bytes every time, opened only when they are what they should be, merged at query.
+
+Annoy takes the file descriptor 0 for "no file": in a process without standard input, a file that it maps may get that
+number, and on closing it the process dies. So the number is taken before Annoy opens anything.
+"""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -67,7 +72,7 @@ def build_shard_file(
     """
     if len(item_rows) == 0:
         raise ValueError("a shard needs at least one item")
-    trees = AnnoyIndex(geometry.tree_width, "angular")
+    trees = _empty_trees(geometry)
     trees.set_seed(seed + 1)  # Annoy takes 0 as "not set"
     for block in row_blocks(len(item_rows), 8192):
         vectors = np.asarray(embeddings[item_rows[block]])
@@ -92,7 +97,7 @@ def open_shard(path: Path, item_rows: np.ndarray, embeddings: np.ndarray, geomet
     Raises:
         IndexFileError: another number of items, or the first, middle or last vector differs.
     """
-    trees = AnnoyIndex(geometry.tree_width, "angular")
+    trees = _empty_trees(geometry)
     try:
         trees.load(str(path))
     except OSError as error:
@@ -105,6 +110,14 @@ def open_shard(path: Path, item_rows: np.ndarray, embeddings: np.ndarray, geomet
         if not np.allclose(trees.get_item_vector(position), expected, rtol=1e-4, atol=1e-5):
             raise IndexFileError(f"{path.name}: vector {position} differs from the embedding of item row {row}")
     return Shard(trees, item_rows)
+
+
+def _empty_trees(geometry: Geometry) -> AnnoyIndex:
+    # The lowest free number; 0 stays open, for another thread may load meanwhile.
+    descriptor = os.open(os.devnull, os.O_RDONLY)
+    if descriptor != 0:
+        os.close(descriptor)
+    return AnnoyIndex(geometry.tree_width, "angular")
 
 
 def popular_rows(embeddings: np.ndarray, rows: np.ndarray, geometry: Geometry, num_rows: int) -> np.ndarray:

@@ -15,6 +15,7 @@ def open_closed_streams() -> None:
             # The lowest number that is free is this one: those below are open by now.
             opened = os.open(os.devnull, os.O_RDWR)
             assert opened == descriptor, f"{os.devnull} was opened as {opened}"
+            os.set_inheritable(descriptor, True)  # the processes that this one starts need it, too
             stream = open(descriptor, mode, encoding="utf-8", closefd=False)  # noqa: SIM115  # as long as the process
             setattr(sys, name, stream)
             setattr(sys, f"__{name}__", stream)

@@ -31,6 +31,7 @@ from tasks.logs import log_entries_to_stdout
 from tasks.sample_neighborhoods import open_graph
 from tasks.session import Session
 from tasks.train_model import CODE_VERSION, model_writer
+from tasks.training.environment import check_environment
 from tasks.training.events import write_training_events
 
 PR_SET_PDEATHSIG = 1
@@ -44,6 +45,7 @@ def main(request: dict[str, Any]) -> None:
     inputs = [session.store.version(uri) for uri in request["inputs"]]
     resources = session.config.resources
     peers = Peers.join(resources.device)
+    torch.set_float32_matmul_precision("highest")
     torch.set_num_threads(max(1, (resources.threads or os.cpu_count() or 1) // peers.size))
     # The first process decides for all: another attempt may commit between two looks.
     if peers.rank > 0:
@@ -186,6 +188,7 @@ if __name__ == "__main__":
     log_entries_to_stdout()
     request = json.loads(sys.argv[1])
     die_with_parent(request["parent"])
+    check_environment()
     num_processes = request["config"]["resources"]["training_processes"]
     if num_processes > 1 and "LOCAL_RANK" not in os.environ:
         launch(request, num_processes)

@@ -295,3 +295,41 @@ def test_killed_again_and_again_it_ends_with_the_same_weights(tmp_path: Path) ->
         wait_for(lambda: not training_processes(root), "the end of the training process", seconds=10)
     assert session.store.partitions("model") == [], "killed before it was done"
     assert train_planted(str(root), settings).content_digest == calm.content_digest
+
+
+HOSTILE = {
+    "MKL_CBWR": "COMPATIBLE",
+    "ATEN_CPU_CAPABILITY": "default",
+    "OMP_WAIT_POLICY": "ACTIVE",
+    "OMP_NUM_THREADS": "2",
+    "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
+    "ONEDNN_DEFAULT_FPMATH_MODE": "BF16",
+    "ONEDNN_MAX_CPU_ISA": "SSE41",
+    "NPY_DISABLE_CPU_FEATURES": "AVX2",
+    "PINSAGE_TRAINING__SEED": "99",
+    "PINSAGE_MODEL__WIDTH": "4",
+}
+
+
+def test_no_variable_of_the_task_changes_a_bit(tmp_path: Path, calm: Version, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Session.open(str(tmp_path), SETTINGS)
+    inputs = planted_inputs(session)
+    for name, value in HOSTILE.items():
+        monkeypatch.setenv(name, value)
+    with capture_logs() as logs:
+        model = train_model(session, DAY, *inputs)
+    assert model.content_digest == calm.content_digest
+    said = {entry["variable"]: entry["used"] for entry in logs if "variable" in entry}
+    assert set(said) == {name for name in HOSTILE if not name.startswith(("PINSAGE_", "OMP_NUM"))}
+    assert said["MKL_CBWR"] == "AVX2,STRICT"
+    assert said["ONEDNN_MAX_CPU_ISA"] == "unset"
+
+
+def test_a_training_process_refuses_another_environment() -> None:
+    request = {"parent": os.getpid(), "config": {"resources": {"training_processes": 1}}}
+    done = subprocess.run(
+        [sys.executable, "-m", "tasks.training.process", json.dumps(request)],
+        capture_output=True, text=True, check=False, cwd=PROJECT, env={**os.environ, "MKL_CBWR": "AVX512"},
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "MKL_CBWR=AVX512, expected AVX2,STRICT" in done.stderr
