@@ -13,11 +13,11 @@ from tasks.ingestion.columns import Place, first_of, marks
 
 EXPECTED = "ISO 8601 times such as 2026-03-01T12:30:00Z"
 _ISO = (
-    r"^(?P<year>[0-9]{4})(?:-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})|/(?P<month_>[0-9]{2})/(?P<day_>[0-9]{2})"
-    r"|(?P<month__>[0-9]{2})(?P<day__>[0-9]{2}))"
-    r"(?:[Tt ](?P<hour>[0-9]{2})(?::?(?P<minute>[0-9]{2})(?::?(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)?)?"
-    r" ?(?P<zone>[Zz]|UTC|GMT|(?P<sign>[+-])(?P<zone_hour>[0-9]{2})(?::?(?P<zone_minute>[0-9]{2}))?)?)?$"
+    r"^(?P<day>[0-9]{4}(?:-[0-9]{2}-|/[0-9]{2}/|[0-9]{2})[0-9]{2})"
+    r"(?:[Tt ](?P<clock>[0-9]{2}(?::?[0-9]{2}){0,2})(?:[.,](?P<fraction>[0-9]{1,9}))?"
+    r" ?(?P<zone>[Zz]|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)?)?$"
 )
+_LARGEST_OFFSET = 16 * 3_600
 _HINTS = (
     (r"^[0-9]{1,2}[./-][0-9]{1,2}[./-]([0-9]{2}|[0-9]{4})\b", "which is the day and which the month is not told; "),
     (r"^[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+$", "its last digits may be lost; "),
@@ -35,27 +35,38 @@ def read_iso(
     """
     fields = pc.extract_regex(texts, _ISO).combine_chunks()
     matched = marks(fields.is_valid())
-
-    def number(*names: str, default: str = "0") -> NDArray[np.int64]:
-        """Of the first of the fields that is not empty."""
-        found = [pc.replace_substring_regex(pc.struct_field(fields, name), "^$", default) for name in names]
-        return np.asarray(sum(np.asarray(pc.fill_null(part.cast(pa.int64()), 0).to_numpy()) for part in found))
-
-    days, is_day = civil_days(number("year"), number("month", "month_", "month__"), number("day", "day_", "day__"))
-    seconds, is_clock = clock_seconds(number("hour"), number("minute"), number("second"))
-    zone_hours, zone_minutes = number("zone_hour"), number("zone_minute")
-    is_time = matched & is_day & is_clock & (zone_hours < 16) & (zone_minutes < 60)
+    day, clock, fraction, zone = (pc.struct_field(fields, name) for name in ("day", "clock", "fraction", "zone"))
+    dates = _digits(pc.replace_substring_regex(day, "[-/]", ""), 8)
+    hours = pc.replace_substring(clock, ":", "")
+    clocks, nanos = _digits(hours, 6), _digits(fraction, 9)
+    days, is_day = civil_days(dates // 10_000, dates // 100 % 100, dates % 100)
+    seconds, is_clock = clock_seconds(clocks // 10_000, clocks // 100 % 100, clocks % 100)
+    of_seconds = (nanos == 0) | marks(pc.equal(pc.binary_length(hours), 6))
+    zones = zone.dictionary_encode()
+    offsets = np.array([_offset(text) for text in zones.dictionary.to_pylist()] or [0], dtype=np.int64)
+    offset = offsets[np.asarray(pc.fill_null(zones.indices, 0))]
+    is_time = matched & is_day & is_clock & of_seconds & (np.abs(offset) < _LARGEST_OFFSET)
     if (row := first_of(wanted & ~is_time)) is not None:
         text = texts[row].as_py()
         hint = next((hint for pattern, hint in _HINTS if re.search(pattern, text)), "")
         raise place.refusal(row, text, f"{hint}expected {EXPECTED}")
-    fraction = pc.utf8_slice_codeunits(pc.utf8_rpad(pc.struct_field(fields, "fraction"), 9, "0"), 0, 9)
-    nanos = np.asarray(pc.fill_null(fraction.cast(pa.int64()), 0).to_numpy())
-    sign = np.where(marks(pc.equal(pc.struct_field(fields, "sign"), "-")), -1, 1)
-    offset = sign * (zone_hours * 3_600 + zone_minutes * 60)
     micros = (days * 86_400 + seconds - offset) * 1_000_000 + nanos // 1_000
-    has_zone = wanted & marks(pc.not_equal(pc.struct_field(fields, "zone"), ""))
+    has_zone = wanted & marks(pc.not_equal(zone, ""))
     return np.where(wanted, micros, 0), has_zone, wanted & (nanos % 1_000 != 0)
+
+
+def _digits(texts: pa.Array, width: int) -> NDArray[np.int64]:
+    """Digits as numbers, filled up with zeros behind; 0 where there are none."""
+    return np.asarray(pc.fill_null(pc.utf8_rpad(texts, width, "0").cast(pa.int64()), 0))
+
+
+def _offset(zone: str | None) -> int:
+    """Seconds that a zone is ahead of UTC."""
+    if not zone or zone[0] not in "+-":
+        return 0
+    digits = zone[1:].replace(":", "").ljust(4, "0")
+    seconds = int(digits[:2]) * 3_600 + int(digits[2:]) * 60 if int(digits[2:]) < 60 else _LARGEST_OFFSET
+    return -seconds if zone[0] == "-" else seconds
 
 
 def civil_days(

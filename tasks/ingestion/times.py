@@ -34,7 +34,7 @@ _MICROSECONDS = {"D": 86_400_000_000, "s": 1_000_000, "ms": 1_000, "us": 1}
 _UNITS = ("s", "ms", "us", "ns")
 # Digits of numbers that spell a date, and by how much they are divided to leave the day.
 _SPELLED = {"YYYYMMDD": (8, 1), "YYYYMMDDhhmm": (12, 10**4), "YYYYMMDDhhmmss": (14, 10**6)}
-_NUMBER = r"^(?P<whole>-?[0-9]{1,19})(?:\.(?P<fraction>[0-9]*))?$"
+_NUMBER = r"^(?P<whole>-?(?:[0-9]{1,18}|[1-8][0-9]{18}|9[01][0-9]{17}))(?:\.(?P<fraction>[0-9]*))?$"
 _EXACT_FLOATS = {pa.float16(): 2**11, pa.float32(): 2**24}
 _CUT = "times were cut to microseconds"
 
@@ -83,9 +83,7 @@ class TimeColumn:
         return pa.chunked_array([pa.array(micros, pa.int64(), mask=~valid)]).cast(TIME)
 
     def _of_texts(self, texts: pa.ChunkedArray, valid: NDArray[np.bool_], place: Place) -> NDArray[np.int64]:
-        fields = pc.extract_regex(texts, _NUMBER).combine_chunks()
-        numeric = valid & marks(fields.is_valid())
-        numeric &= ~marks(pc.greater(pc.utf8_lpad(pc.utf8_ltrim(fields.field("whole"), "-"), 19, "0"), str(2**63 - 1)))
+        numeric = marks(pc.match_substring_regex(texts, _NUMBER))
         if (valid & ~numeric).any():
             micros, is_zoned, cut = read_iso(texts, valid & ~numeric, place)
             self._require_one_form(
@@ -94,6 +92,7 @@ class TimeColumn:
             )  # fmt: skip
             place.note(_CUT, int(cut.sum()))
             return _inside_calendar(micros, valid, "us", place)
+        fields = pc.extract_regex(texts, _NUMBER).combine_chunks()
         whole = pc.struct_field(fields, "whole").cast(pa.int64())
         fraction = pc.binary_join_element_wise("0.", pc.struct_field(fields, "fraction"), "").cast(pa.float64())
         return self._of_numbers(
