@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
-from pinsage.store import Version
-from pinsage.store.manifest import fingerprint_of
+from pinsage.store import Store, Version
 from schemas import engagements, items, saves
 from tasks.report.blocks import Block, Chart, Facts, Link, Section, Table
 from tasks.report.charts import stacked
 from tasks.report.sources import Sources
 from tasks.validation import reasons
+from tasks.validation.quarantine import quarantined_rows
 
 SHOWN_DAYS = 28
 REASONS = {"items": items.REASONS, "saves": saves.REASONS, "engagements": engagements.REASONS}
@@ -39,7 +39,7 @@ def ingested(sources: Sources) -> Section:
         Chart(stacked(rows, "day", "rows", "kind", "day"), f"Saves of the newest {len(newest['saves'])} days."),
         Table(["table", "days in the catalog", f"rows, newest {SHOWN_DAYS} days", "in quarantine"], counts),
     ]
-    counted = quarantined_rows(sources, [version for versions in newest.values() for version in versions])
+    counted = quarantine_counts(sources.store, [version for versions in newest.values() for version in versions])
     if counted:
         blocks.append(
             Table(
@@ -62,17 +62,13 @@ def ingested(sources: Sources) -> Section:
     )
 
 
-def quarantined_rows(sources: Sources, validated: list[Version]) -> list[tuple[str, int]]:
+def quarantine_counts(store: Store, validated: list[Version]) -> list[tuple[str, int]]:
     """Rows in quarantine by reason, most frequent first; a row with several counts for each."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for version in validated:
-        if version.facts["num_quarantined"]:
-            dataset, made = version.manifest.dataset.replace("validated/", "quarantine/"), version.manifest
-            # Made beside it, from the same.
-            name = fingerprint_of(dataset, version.partition, made.code_version, made.inputs, made.config)
-            quarantine = sources.store.find(dataset, version.partition, name)
-            if quarantine is not None:
-                table = dataset.partition("/")[2]
-                rows = reasons.counted(quarantine.table(table, ["reason"]).column("reason"))
-                found.update({f"{table}: {REASONS[table].get(name, name)}": count for name, count in rows.items()})
-    return found.most_common(10)
+        rows = quarantined_rows(store, version, ["reason"])
+        if rows is not None:
+            table = version.dataset.partition("/")[2]
+            for reason, count in reasons.counted(rows.column("reason")).items():
+                counts[f"{table}: {REASONS[table].get(reason, reason)}"] += count
+    return counts.most_common(10)

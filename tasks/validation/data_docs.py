@@ -7,6 +7,7 @@ blank without it. The look is that of the report.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -21,8 +22,9 @@ from tasks.report.blocks import Block, Facts, Section, Table
 from tasks.report.render import render_plain_page
 from tasks.session import Session
 from tasks.terminal_text import one_line
+from tasks.validation import reasons
 from tasks.validation.expectations import judge
-from tasks.validation.quarantine import count_reasons, quarantined_rows, reasons_of
+from tasks.validation.quarantine import quarantined_rows
 
 OF_CATALOG = "about.txt"  # which catalog the page beside it is about, written last
 SCHEMAS = {"items": items, "saves": saves, "engagements": engagements}
@@ -129,7 +131,7 @@ def _quarantine(session: Session, table: str, versions: Sequence[Version]) -> It
     if not faulty:
         return
     meanings = SCHEMAS[table].REASONS
-    counts = count_reasons(part for _, part in faulty)
+    counts = sum((reasons.counted(part.column("reason")) for _, part in faulty), Counter[str]())
     counted = [(reason, f"{count:,}", meanings.get(reason, "")) for reason, count in counts.most_common()]
     yield Table(["reason", "rows", "meaning"], counted, f"In quarantine, newest {len(newest)} days", words=True)
     yield Table(["reason", "day", "row"], list(_samples(faulty)), "Some of these rows", words=True)
@@ -138,9 +140,10 @@ def _quarantine(session: Session, table: str, versions: Sequence[Version]) -> It
 def _samples(faulty: Sequence[tuple[str, pa.Table]]) -> Iterator[tuple[str, str, str]]:
     shown: dict[str, int] = {}
     for day, rows in faulty:
-        for row, reason in enumerate(rows.column("reason").to_pylist()):
-            if any(shown.get(fault, 0) < SHOWN_ROWS for fault in reasons_of(reason)):
-                for fault in reasons_of(reason):
+        cells = rows.column("reason")
+        for row, (reason, faults) in enumerate(zip(cells.to_pylist(), reasons.split(cells).to_pylist(), strict=True)):
+            if any(shown.get(fault, 0) < SHOWN_ROWS for fault in faults):
+                for fault in faults:
                     shown[fault] = shown.get(fault, 0) + 1
                 (values,) = rows.slice(row, 1).drop_columns("reason").to_pylist()
                 yield (

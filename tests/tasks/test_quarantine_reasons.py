@@ -24,10 +24,11 @@ from schemas.rules import LIMITED_APART
 from tasks.build_catalog import build_catalog
 from tasks.ingest import ingest
 from tasks.ingestion.mapping import IngestMapping
-from tasks.report.ingested import REASONS, quarantined_rows
+from tasks.report.ingested import REASONS, quarantine_counts
 from tasks.session import Session
 from tasks.validate import SCHEMAS, ValidationFailedError, validate_days
 from tasks.validation import reasons
+from tasks.validation.data_docs import write_data_docs
 from tasks.validation.row_faults import row_faults
 from tests.tasks.test_validation_rules import deliver, texts
 
@@ -88,13 +89,6 @@ def open_with_items(root: Path, settings: dict[str, Any]) -> Session:
     return session
 
 
-class Reported:
-    """What the report's sections read of a day."""
-
-    def __init__(self, session: Session) -> None:
-        self.store, self.catalog = session.store, build_catalog(session, DAY)
-
-
 def test_saves_with_several_faults_do_not_stop_the_report(tmp_path: Path) -> None:
     session = open_with_items(tmp_path, SETTINGS)
     possible = [
@@ -109,11 +103,13 @@ def test_saves_with_several_faults_do_not_stop_the_report(tmp_path: Path) -> Non
     assert entry["reasons"] == expected
     assert entry["rows"] == len(possible)
     assert f"{DAY} row {NUM_GOOD + 1}: {possible[0][0]} (item_id)" in entry["examples"]
-    reported = Reported(session)
-    versions = [session.store.version(uri) for uri in reported.catalog.json("partitions")["saves"]]
-    assert dict(quarantined_rows(reported, versions)) == {  # type: ignore[arg-type]
+    catalog = build_catalog(session, DAY)
+    versions = [session.store.version(uri) for uri in catalog.json("partitions")["saves"]]
+    assert dict(quarantine_counts(session.store, versions)) == {
         f"saves: {REASONS['saves'][name]}": count for name, count in expected.items()
     }
+    page = Path(write_data_docs(session, DAY, catalog)).read_text()
+    assert "no_board, unknown_item" in page
 
 
 @given(st.lists(st.sets(st.sampled_from(sorted(set(FAULTS) - {"duplicate"})), min_size=1), min_size=1, max_size=8))
