@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 import typer
@@ -71,9 +72,10 @@ def _reason(fault: ErrorDetails) -> str:
 
 def _end(kind: str, message: str, code: int) -> NoReturn:
     if "--json" in sys.argv:
-        emit({"error": {"type": kind, "message": message}})
-    else:
-        errors.print(f"[bold red]error[/] {kind}:", end=" ")
-        # One line where a program or a log reads it; a terminal is wrapped at words.
-        errors.print(printable(message), markup=False, soft_wrap=not errors.is_terminal)
+        with suppress(OSError):  # standard output itself may be what fails
+            emit({"error": {"type": kind, "message": message}})
+            sys.exit(code)
+    errors.print(f"[bold red]error[/] {kind}:", end=" ")
+    # One line where a program or a log reads it; a terminal is wrapped at words.
+    errors.print(printable(message), markup=False, soft_wrap=not errors.is_terminal)
     sys.exit(code)

@@ -1,13 +1,18 @@
 """``pinsage ingest``."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tasks.cli.app import Json, Root, app, console, emit, open_session
 from tasks.ingestion.mapping import IngestMapping, parse_vector_options
 from tasks.terminal_text import printable
+
+if TYPE_CHECKING:
+    from tasks.ingest import IngestSummary
 
 
 @app.command()
@@ -43,35 +48,44 @@ def ingest(
     as_json: Json = False,
 ) -> None:
     """Bring data into the store, partitioned by day."""
-    session = open_session(root, [], new=True)
-    if demo:
-        from tasks.ingestion.demo import ingest_demo
+    with _empty_again_if_refused(root):
+        session = open_session(root, [], new=True)
+        if demo:
+            from tasks.ingestion.demo import ingest_demo
 
-        summary = ingest_demo(session)
-    else:
-        from tasks.ingest import ingest as ingest_files
+            summary = ingest_demo(session)
+        else:
+            from tasks.ingest import ingest as ingest_files
 
-        mapping = IngestMapping(
-            item_id=item_id,
-            board_id=board_id,
-            query_id=query_id,
-            timestamp=timestamp,
-            weight=weight,
-            item_timestamp=item_timestamp,
-            engagement_timestamp=engagement_timestamp,
-            timestamp_unit=timestamp_unit,
-            id_type=id_type,
-            title=title,
-            text=text,
-            image_url=image_url,
-            vectors=parse_vector_options(vector or []),
-            categorical=tuple(categorical or ()),
-            numeric=tuple(numeric or ()),
-            delimiter={"tab": "\t", "\\t": "\t"}.get(delimiter or "", delimiter),
-            csv_dialect=csv_dialect,
-            nulls=tuple(null or ()),
-        )
-        summary = ingest_files(session, items=items, saves=saves, engagements=engagements, mapping=mapping, day=day)
+            mapping = IngestMapping(
+                item_id=item_id,
+                board_id=board_id,
+                query_id=query_id,
+                timestamp=timestamp,
+                weight=weight,
+                item_timestamp=item_timestamp,
+                engagement_timestamp=engagement_timestamp,
+                timestamp_unit=timestamp_unit,
+                id_type=id_type,
+                title=title,
+                text=text,
+                image_url=image_url,
+                vectors=parse_vector_options(vector or []),
+                categorical=tuple(categorical or ()),
+                numeric=tuple(numeric or ()),
+                delimiter={"tab": "\t", "\\t": "\t"}.get(delimiter or "", delimiter),
+                csv_dialect=csv_dialect,
+                nulls=tuple(null or ()),
+            )
+            summary = ingest_files(session, items=items, saves=saves, engagements=engagements, mapping=mapping, day=day)
+    try:
+        _tell(summary, as_json)
+    except OSError as error:
+        message = f"the rows are in the store, but standard output takes no message of it: {error.strerror}"
+        raise OSError(error.errno, message) from None
+
+
+def _tell(summary: "IngestSummary", as_json: bool) -> None:
     if as_json:
         emit(summary)
         return
@@ -81,3 +95,17 @@ def ingest(
     for note in summary.notes:
         console.print("[bold yellow]note[/]", end=" ")
         console.print(printable(note), markup=False)
+
+
+@contextmanager
+def _empty_again_if_refused(root: str) -> Iterator[None]:
+    """Remove the folders of a store that was not there before, unless something was written to it."""
+    path = Path(root).absolute()
+    missing = [] if "://" in root else [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        yield
+    except BaseException:
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
