@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 # Small answers cost more to compress than to send.
 GZIP_BYTES = 32_768
+OTHER_PARAMETERS = 20
+SHOWN_FAULTS = 5
+SHOWN_CHARACTERS = 200
 HEADERS = {
     # Pictures are where the catalogue says they are; everything else is the page's own.
     "Content-Security-Policy": (
@@ -63,7 +66,7 @@ def create_app(recommender: Recommender, config: ServingConfig) -> FastAPI:
     _add_error_answers(app)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_BYTES, compresslevel=5)
     app.add_middleware(AllowedHosts, hosts=(config.host, *config.allowed_hosts))
-    app.add_middleware(Frame, metrics=metrics, max_body_bytes=config.max_body_bytes)
+    app.add_middleware(Frame, metrics=metrics, config=config)
     return app
 
 
@@ -80,8 +83,13 @@ def _add_error_answers(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         # The values are left out: a NaN among them could not be sent back.
-        faults = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        return JSONResponse({"detail": "; ".join(faults)}, status_code=422)
+        faults = [f"{'.'.join(map(str, fault['loc']))[:SHOWN_CHARACTERS]}: {fault['msg']}" for fault in error.errors()]
+        more = [f"and {len(faults) - SHOWN_FAULTS:,} more"] if len(faults) > SHOWN_FAULTS else []
+        return _refusal("; ".join(faults[:SHOWN_FAULTS] + more))
+
+
+def _refusal(detail: str) -> JSONResponse:
+    return JSONResponse({"detail": detail}, status_code=422)
 
 
 async def _fault(status: int, request: Request, error: Exception) -> JSONResponse:
@@ -89,12 +97,13 @@ async def _fault(status: int, request: Request, error: Exception) -> JSONRespons
 
 
 class Frame:
-    """Around every request: the limit of its body, the headers of its answer, its count and time."""
+    """Around every request: the limits of its query and body, the headers of its answer, its count and time."""
 
-    def __init__(self, app: ASGIApp, metrics: ServiceMetrics, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, metrics: ServiceMetrics, config: ServingConfig) -> None:
         self._app = app
         self._metrics = metrics
-        self._max_body_bytes = max_body_bytes
+        self._max_body_bytes = config.max_body_bytes
+        self._max_parameters = config.max_query_items + OTHER_PARAMETERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection of any kind."""
@@ -118,8 +127,13 @@ class Frame:
                 MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
+        # The framework takes time that grows with the square of their number.
+        num_parameters = scope["query_string"].count(b"&") + 1
+        app = self._app
+        if num_parameters > self._max_parameters:
+            app = _refusal(f"the query has {num_parameters} parameters, expected at most {self._max_parameters}")
         try:
-            await self._app(scope, limited, framed)
+            await app(scope, limited, framed)
         finally:
             route = getattr(scope.get("route"), "path", "other")
             self._metrics.observe(route, status, time.perf_counter() - started)

@@ -4,14 +4,32 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr
 
 from pinsage.serving.answers import Answer, Recommendation
 from pinsage.serving.filters import Filter
 from pinsage.serving.new_items import NewItem
 from pinsage.serving.recommender import DECAY, SIMILAR
 
+# Bounds of what is read at all; what a service answers is bounded by its settings.
+MAX_NAMED = 100_000
+MAX_COLUMNS = 1_000
+MAX_TEXT = 1 << 15
+
+
+def _few(columns: Any) -> Any:
+    if isinstance(columns, dict) and len(columns) > MAX_COLUMNS:
+        raise ValueError(f"got {len(columns)} columns, expected at most {MAX_COLUMNS}")
+    return columns
+
+
 ItemId = StrictInt | Annotated[StrictStr, Field(min_length=1, max_length=65_536)]
+# One wrong entry of a list is told, not a hundred thousand.
+ItemIds = Annotated[list[ItemId], Field(fail_fast=True, max_length=MAX_NAMED)]
+Categories = Annotated[list[Annotated[str, Field(max_length=MAX_TEXT)]], Field(fail_fast=True, max_length=MAX_NAMED)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Text = Annotated[str, Field(max_length=MAX_TEXT)]
+Few = BeforeValidator(_few)
 Popularity = Annotated[float, Field(ge=0, le=10, description="0 = alike, 1 = most likely taken next.")]
 
 
@@ -67,11 +85,11 @@ class NewItemMessage(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    title: str | None = None
-    text: str | None = None
-    categories: dict[str, str] = {}
-    numbers: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
-    vectors: dict[str, list[Annotated[float, Field(allow_inf_nan=False)]]] = {}
+    title: Text | None = None
+    text: Text | None = None
+    categories: Annotated[dict[str, Text], Few] = {}
+    numbers: Annotated[dict[str, Finite], Few] = {}
+    vectors: Annotated[dict[str, Annotated[list[Finite], Field(fail_fast=True)]], Few] = {}
 
     def as_item(self) -> NewItem:
         """For the library."""
@@ -83,19 +101,20 @@ class SimilarRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    items: list[ItemId] = Field(default=[], description="Ids, the newest first; unknown ones are skipped.")
+    items: ItemIds = Field(default=[], description="Ids, the newest first; unknown ones are skipped.")
     new_item: NewItemMessage | None = Field(default=None, description="Instead of items.")
     k: int = Field(default=10, ge=1, description="Items wanted.")
     decay: float = Field(default=DECAY, ge=0, le=1, description="Weight of each older item relative to the one before.")
     popularity: Popularity = SIMILAR
-    categories: list[str] | None = Field(default=None, description="Answer only items of these categories.")
-    allowed_ids: list[ItemId] | None = Field(default=None, description="Answer only these items.")
-    excluded_ids: list[ItemId] = Field(default=[], description="Answer none of these items.")
-    version: str | None = Field(default=None, description="Ask this earlier published version.")
+    categories: Categories | None = Field(default=None, description="Answer only items of these categories.")
+    allowed_ids: ItemIds | None = Field(default=None, description="Answer only these items.")
+    excluded_ids: ItemIds = Field(default=[], description="Answer none of these items.")
+    version: str | None = Field(default=None, max_length=512, description="Ask this earlier published version.")
 
     def num_named(self) -> int:
         """Ids and categories that the request names."""
-        return sum(map(len, (self.items, self.allowed_ids or [], self.excluded_ids, self.categories or [])))
+        num_ids = len(self.items) + len(self.allowed_ids or []) + len(self.excluded_ids)
+        return num_ids + len(self.categories or [])
 
     def as_filter(self) -> Filter:
         """For the library."""
