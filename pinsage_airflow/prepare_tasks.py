@@ -11,9 +11,12 @@ from tasks.airflow_runs.dag_run import open_run
 @task
 def plan_days() -> list[list[str]]:
     """The delivered days up to the run's that are not validated yet, in groups of about equal work."""
+    from tasks.kept_settings import warn_of_changed_settings
     from tasks.prepared import days_to_validate
 
-    return days_to_validate(*open_run(get_current_context()))
+    session, day = open_run(get_current_context())
+    warn_of_changed_settings(session)
+    return days_to_validate(session, day)
 
 
 @task(map_index_template="{{ days[0] }} to {{ days[-1] }}")

@@ -12,7 +12,10 @@ from tasks.airflow_runs.dag_run import open_embedding, open_run
 @task(inlets=[PREPARED, CHAMPION])
 def choose_model() -> str:
     """The champion; the run skips where none was promoted yet."""
+    from tasks.kept_settings import warn_of_changed_settings
+
     session, _ = open_run(get_current_context())
+    warn_of_changed_settings(session)
     champion = session.store.ref("champion").head()
     if champion is None:
         raise AirflowSkipException("no model was promoted yet: there is nothing to embed with")

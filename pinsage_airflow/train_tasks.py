@@ -30,8 +30,10 @@ def _trained_on(session: Any, day: str) -> Any:
 def build_pairs() -> str:
     """Positive pairs of items saved to one board up to the as-of day."""
     from tasks import build_pairs as stage
+    from tasks.kept_settings import warn_of_changed_settings
 
     session, day = _run()
+    warn_of_changed_settings(session)
     return stage.build_pairs(session, day, _as_of(session, day), _trained_on(session, day).graph).uri
 
 

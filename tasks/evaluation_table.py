@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from rich.table import Table
@@ -54,6 +55,41 @@ def metrics_of_day(session: Session, day: str) -> dict[str, Any]:
     chosen = max(versions, key=preference)
     metrics: dict[str, Any] = chosen.json("metrics")
     return {"version": chosen.uri, **metrics}
+
+
+@dataclass(frozen=True)
+class Headline:
+    """How good a model is in one line: its hit-rate at the largest rank, and that of the best other method, if any."""
+
+    metric: str
+    ours: float
+    best: str | None
+    other: float
+    num_queries: int
+    pool_size: int
+
+    def __str__(self) -> str:
+        """In words."""
+        beside = f", the best other method ({self.best}) {self.other:.3f}" if self.best else ""
+        return f"{self.metric} {self.ours:.3f}{beside}; {self.num_queries:,} pairs among {self.pool_size:,} items"
+
+
+def headline(metrics: dict[str, Any]) -> Headline | None:
+    """The headline of an evaluation; None where no pair was held out."""
+    methods = metrics["methods"]
+    name = [metric for metric in methods["pinsage"] if metric.startswith("hit_rate@")][-1]
+    if methods["pinsage"][name] is None:
+        return None
+    others = {method: values[name] for method, values in methods.items() if method != "pinsage" and values[name]}
+    best = max(others, key=others.__getitem__, default=None)
+    return Headline(
+        metric_name(name, metrics["reciprocal_scale"]),
+        methods["pinsage"][name],
+        None if best is None else METHODS[best][0],
+        0.0 if best is None else others[best],
+        metrics["num_queries"],
+        metrics["pool_size"],
+    )
 
 
 def evaluation_table(metrics: dict[str, Any]) -> Table:

@@ -39,10 +39,14 @@ class Planned:
 
 @dataclass(frozen=True)
 class _Stage:
-    """Where the code version of a dataset stands, and which settings its stage declares."""
+    """Where the code version of a dataset stands, and which settings its stage declares.
+
+    ``section`` is that of its settings; empty where they name their sections.
+    """
 
     module: str
     config: Callable[[PinSageConfig], Any] = lambda config: {}
+    section: str = ""
 
     def code_version(self) -> int:
         """Read from the source."""
@@ -54,18 +58,18 @@ class _Stage:
 
 
 STAGES = {
-    "catalog": _Stage("build_catalog", lambda config: config.graph.of_catalog),
-    "graph": _Stage("build_graph", lambda config: config.graph.of_graph),
-    "features": _Stage("featurize_items", lambda config: config.features),
-    "neighborhoods": _Stage("sample_neighborhoods", lambda config: config.walks),
+    "catalog": _Stage("build_catalog", lambda config: config.graph.of_catalog, "graph"),
+    "graph": _Stage("build_graph", lambda config: config.graph.of_graph, "graph"),
+    "features": _Stage("featurize_items", lambda config: config.features, "features"),
+    "neighborhoods": _Stage("sample_neighborhoods", lambda config: config.walks, "walks"),
     "prepared": _Stage("prepared"),
-    "pairs": _Stage("build_pairs", lambda config: config.pairs),
-    "holdout_pairs": _Stage("build_pairs", lambda config: config.pairs),
-    "hard_negatives": _Stage("mine_hard_negatives", lambda config: config.hard_negatives),
+    "pairs": _Stage("build_pairs", lambda config: config.pairs, "pairs"),
+    "holdout_pairs": _Stage("build_pairs", lambda config: config.pairs, "pairs"),
+    "hard_negatives": _Stage("mine_hard_negatives", lambda config: config.hard_negatives, "hard_negatives"),
     "model": _Stage("train_model", lambda config: {"model": config.model, "training": config.training}),
-    "evaluation": _Stage("evaluate_model", lambda config: config.evaluation.measurable),
-    "embeddings": _Stage("embedding/sources", lambda config: config.embedding),
-    "index": _Stage("build_index", lambda config: config.index),
+    "evaluation": _Stage("evaluate_model", lambda config: config.evaluation.measurable, "evaluation"),
+    "embeddings": _Stage("embedding/sources", lambda config: config.embedding, "embedding"),
+    "index": _Stage("build_index", lambda config: config.index, "index"),
     "report": _Stage("write_report"),
 }
 

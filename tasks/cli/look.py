@@ -10,6 +10,8 @@ from rich.text import Text
 from tasks.cli.app import Day, Json, Root, app, console, emit, errors, existing, open_session, two_columns
 from tasks.terminal_text import cell, one_line
 
+TITLE_WIDTH = 60
+
 
 @app.command(context_settings={"ignore_unknown_options": True})  # ids may be negative
 def recommend(
@@ -28,7 +30,7 @@ def recommend(
     recommender = Recommender(existing(root))
     if len(items) == 1:
         found = recommender.similar(items[0], k, popularity)
-        title = f"like {one_line(recommender.item(items[0])[0].title)} ({one_line(items[0])})"
+        title = f"like {one_line(recommender.item(items[0])[0].title, TITLE_WIDTH)} ({one_line(items[0])})"
     else:
         found = recommender.similar_to_all(items, k, popularity=popularity)
         title = f"like {len(items) - len(found.skipped)} items together"

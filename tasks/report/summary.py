@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.evaluation_table import METHODS, metric_name
+from tasks.evaluation_table import headline
 from tasks.report.blocks import Facts, Section
 from tasks.report.sources import Sources
 
@@ -27,15 +27,10 @@ def summary(sources: Sources) -> Section:
 def _quality(sources: Sources) -> list[tuple[str, str]]:
     if sources.evaluation is None:
         return []
-    metrics = sources.evaluation.json("metrics")
-    methods = metrics["methods"]
-    name = [each for each in methods["pinsage"] if each.startswith("hit_rate@")][-1]
-    others = {method: values[name] for method, values in methods.items() if method != "pinsage" and values[name]}
-    if methods["pinsage"][name] is None or not others:
+    shown = headline(sources.evaluation.json("metrics"))
+    if shown is None or shown.best is None:
         return []
-    best = max(others, key=others.__getitem__)
-    shown = metric_name(name, metrics["reciprocal_scale"])
     return [
-        (f"{methods['pinsage'][name]:.3f}", f"{shown} of PinSage"),
-        (f"{others[best]:.3f}", f"{shown} of the best other method, {METHODS[best][0]}"),
+        (f"{shown.ours:.3f}", f"{shown.metric} of PinSage"),
+        (f"{shown.other:.3f}", f"{shown.metric} of the best other method, {shown.best}"),
     ]
