@@ -59,7 +59,7 @@ def metrics_of_day(session: Session, day: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Headline:
-    """How good a model is in one line: its hit-rate at the largest rank, and that of the best other method, if any."""
+    """How good a model is in one line: its hit-rate at the largest rank that tells, and the best other method's."""
 
     metric: str
     ours: float
@@ -77,7 +77,9 @@ class Headline:
 def headline(metrics: dict[str, Any]) -> Headline | None:
     """The headline of an evaluation; None where no pair was held out."""
     methods = metrics["methods"]
-    name = [metric for metric in methods["pinsage"] if metric.startswith("hit_rate@")][-1]
+    names = sorted((metric for metric in methods["pinsage"] if metric.startswith("hit_rate@")), key=_rank)
+    # Among the whole catalogue everything is found.
+    name = next((name for name in reversed(names) if _rank(name) < metrics["pool_size"]), names[0])
     if methods["pinsage"][name] is None:
         return None
     others = {method: values[name] for method, values in methods.items() if method != "pinsage" and values[name]}
@@ -90,6 +92,10 @@ def headline(metrics: dict[str, Any]) -> Headline | None:
         metrics["num_queries"],
         metrics["pool_size"],
     )
+
+
+def _rank(name: str) -> int:
+    return int(name.partition("@")[2])
 
 
 def evaluation_table(metrics: dict[str, Any]) -> Table:

@@ -26,7 +26,7 @@ from tasks.report.summary import summary
 from tasks.report.training import training
 from tasks.session import Session
 
-CODE_VERSION = 7
+CODE_VERSION = 8
 
 log = structlog.get_logger()
 

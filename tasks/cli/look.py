@@ -4,13 +4,14 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
+from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
-from tasks.cli.app import Day, Json, Root, app, console, emit, errors, existing, open_session, two_columns
+from tasks.cli.app import Day, Json, Root, app, console, emit, errors, existing, note, open_session, two_columns
 from tasks.terminal_text import cell, one_line
 
-TITLE_WIDTH = 60
+TITLE_WIDTH, SHOWN_DAYS = 60, 5
 
 
 @app.command(context_settings={"ignore_unknown_options": True})  # ids may be negative
@@ -59,26 +60,26 @@ def search(
 
 @app.command()
 def status(root: Root, as_json: Json = False) -> None:
-    """Show what is ingested, prepared, trained and published."""
-    from pinsage.store.pins import pins
+    """Show what is ingested, prepared, trained and published: its age, quality and size."""
+    from tasks.store_status import status_of
 
-    store = open_session(root, []).store
-    heads = {name: store.ref(name).head() for name in ("champion", "published")}
-    days = {f"raw/{table}": store.ref_names(f"raw/{table}") for table in ("items", "saves", "engagements")}
-    prepared, pinned = store.ref_names("prepared"), list(pins(store))
+    state = status_of(open_session(root, []).store)
     if as_json:
-        spans = {name: _span(each) for name, each in days.items()}
-        entries = {name: head and {"uri": head.uri, "number": head.number} for name, head in heads.items()}
-        emit({"root": store.root, **spans, "prepared": prepared, **entries, "pins": pinned})
+        emit(state)
         return
-    known = {
-        "root": store.root,
-        **{name: f"{each[0]} to {each[-1]}, days: {len(each)}" if each else "none" for name, each in days.items()},
-        "prepared": ", ".join(prepared[-5:]) or "none",
-        **{name: "none" if head is None else f"{head.uri} (number {head.number})" for name, head in heads.items()},
-        "pins": ", ".join(pinned) or "none",
+    prepared = state["prepared"]
+    lines = {
+        "root": state["root"],
+        **{name: _deliveries(state[name]) for name in state if name.startswith("raw/")},
+        "prepared": f"{len(prepared)} days: {', '.join(prepared[-SHOWN_DAYS:])}" if prepared else "none",
+        "champion": _champion(state["champion"]),
+        "published": _published(state["published"]),
+        "pins": ", ".join(state["pins"]) or "none",
+        "size": _size(state["size"]),
     }
-    console.print(two_columns("status", known))
+    console.print(two_columns("status", lines))
+    for fault in state["faults"]:
+        note(fault)
 
 
 @app.command()
@@ -103,5 +104,36 @@ def _print_items(title: str, found: list[dict[str, Any]], as_json: bool) -> None
     console.print(table)
 
 
-def _span(days: list[str]) -> dict[str, Any] | None:
-    return {"days": len(days), "first": days[0], "last": days[-1]} if days else None
+def _deliveries(spans: dict[str, Any] | None) -> str:
+    if spans is None:
+        return "none"
+    last = "" if spans["last_rows"] is None else f"; the last has {spans['last_rows']:,} rows, {_when(spans, 'last_')}"
+    return f"{spans['first']} to {spans['last']}, days: {spans['days']}{last}"
+
+
+def _champion(champion: dict[str, Any] | None) -> str:
+    if champion is None:
+        return "none"
+    return (
+        f"{champion['uri']} (number {champion['number']}, {_when(champion)})\n{champion['quality'] or 'not measured'}"
+    )
+
+
+def _published(published: dict[str, Any] | None) -> str:
+    if published is None:
+        return "none"
+    age = published["age_days"]
+    behind = "as new as the newest saves" if age == 0 else f"{age} days behind the newest saves"
+    counts = [f"{published[name]:,} {name[4:]}" for name in ("num_items", "num_boards", "num_saves") if published[name]]
+    told = [*([behind] if age is not None else []), *counts]
+    return f"{published['uri']} (number {published['number']}, {_when(published)})\n{', '.join(told)}"
+
+
+def _size(size: dict[str, Any]) -> str:
+    least = "" if size["complete"] else "at least "
+    cache = f", and {decimal(size['cache_bytes'])} of cache that is made again" if size["cache_bytes"] else ""
+    return f"{least}{decimal(size['bytes'])}{cache}"
+
+
+def _when(entry: dict[str, Any], prefix: str = "") -> str:
+    return f"recorded {entry[f'{prefix}recorded_at'][:16].replace('T', ' ')} UTC"

@@ -10,9 +10,11 @@ import pyarrow as pa
 from pinsage.serving.published import PublishedIndex
 from tasks.report.blocks import Card, Cards, Section
 from tasks.report.sources import Sources
+from tasks.terminal_text import one_line
 
 NUM_QUERIES, NUM_FOUND = 10, 6
 NUM_HARD_QUERIES, SEED = 5, 0
+TITLE_WIDTH = 120
 
 
 def recommendations(sources: Sources, opened: PublishedIndex) -> Section:
@@ -73,4 +75,4 @@ def _popular_rows(degrees: np.ndarray, opened: PublishedIndex) -> Iterator[int]:
 
 def _card(labels: pa.Table, row: int, note: str) -> Card:
     item_id, title, category = (labels.column(name)[row].as_py() for name in ("item_id", "title", "category"))
-    return Card(title or str(item_id), category or "", note)
+    return Card(one_line(title or item_id, TITLE_WIDTH), one_line(category or "", TITLE_WIDTH), note)
