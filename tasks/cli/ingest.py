@@ -30,7 +30,7 @@ def ingest(
     weight: Annotated[str | None, typer.Option(help="Column of the saves with their weight, above 0.")] = None,
     item_timestamp: Annotated[str | None, typer.Option(help="Column of the items with their time.")] = None,
     engagement_timestamp: Annotated[str | None, typer.Option(help="Column of the engagements with their time.")] = None,
-    timestamp_unit: Annotated[str, typer.Option(help="Of integer times: auto, s, ms, us or ns.")] = "auto",
+    timestamp_unit: Annotated[str, typer.Option(help="Of times that are numbers: auto, s, ms, us or ns.")] = "auto",
     id_type: Annotated[str, typer.Option(help="auto, int64 or string.")] = "auto",
     title: Annotated[str | None, typer.Option(help="Column of the items that people read.")] = None,
     text: Annotated[str | None, typer.Option(help="Column of the items with text.")] = None,

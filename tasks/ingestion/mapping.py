@@ -33,7 +33,7 @@ class IngestMapping(BaseModel, frozen=True, extra="forbid"):
     timestamp_unit: str = Field(
         default="auto",
         pattern="^(auto|s|ms|us|ns)$",
-        description="Unit of integer timestamps since 1970; auto tells it from the size of the numbers.",
+        description="Unit of numbers since 1970; auto takes the one by which they lie in the years 1995 to 2099.",
     )
     id_type: str = Field(
         default="auto",
