@@ -130,8 +130,15 @@ def _text(column: pa.ChunkedArray, place: Place) -> pa.ChunkedArray:
 
 
 def _of_text(texts: pa.ChunkedArray, kind: pa.DataType, place: Place, form: IdForm) -> pa.ChunkedArray:
-    if form is not IdForm.TEXT:
-        texts = pc.if_else(is_missing(texts), None, texts)
+    missing = is_missing(texts)
+    if form is IdForm.TEXT:
+        words = pc.and_(missing, pc.not_equal(texts, ""))
+        place.note(
+            "NULL, None, nan and the like are ids as they stand; where there is none, leave it empty",
+            int(marks(words).sum()),
+        )
+    else:
+        texts = pc.if_else(missing, None, texts)
     if form is IdForm.FLOATS:
         texts = _without_floats(texts, place)
     if pa.types.is_string(kind):

@@ -74,8 +74,8 @@ class TimeColumn:
         elif is_text(kind):
             micros = self._of_texts(column, valid, place)
         elif is_number(kind):
-            whole, part, valid = _split(column, place)
-            micros = self._of_numbers(whole, part, valid, place)
+            whole, billionths, valid = _split(column, place)
+            micros = self._of_numbers(whole, billionths, valid, place)
         else:
             raise IngestError(
                 f"{place.what}: type {kind} is no time; expected timestamps, dates, integers since 1970 or {EXPECTED}"
@@ -94,23 +94,21 @@ class TimeColumn:
             return _inside_calendar(micros, valid, "us", place)
         fields = pc.extract_regex(texts, _NUMBER).combine_chunks()
         whole = pc.struct_field(fields, "whole").cast(pa.int64())
-        fraction = pc.binary_join_element_wise("0.", pc.struct_field(fields, "fraction"), "").cast(pa.float64())
-        return self._of_numbers(
-            np.asarray(pc.fill_null(whole, 0)), np.asarray(pc.fill_null(fraction, 0.0)), valid, place
-        )
+        fraction = pc.utf8_slice_codeunits(pc.utf8_rpad(pc.struct_field(fields, "fraction"), 9, "0"), 0, 9)
+        return self._of_numbers(_integers(whole), _integers(fraction), valid, place)
 
     def _of_numbers(
-        self, whole: NDArray[np.int64], part: NDArray[np.float64], valid: NDArray[np.bool_], place: Place
+        self, whole: NDArray[np.int64], billionths: NDArray[np.int64], valid: NDArray[np.bool_], place: Place
     ) -> NDArray[np.int64]:
         """Numbers since 1970 with their fractions, or numbers that spell dates."""
         if self._unit != "auto":
             self._require_one_form(np.full(len(whole), f"a number in {self._unit}"), valid, whole, place)
-            return _with_fractions(whole, part, valid, self._unit, place)
-        forms = _forms(whole, part)
+            return _with_fractions(whole, billionths, valid, self._unit, place)
+        forms = _forms(whole, billionths)
         if (row := first_of(valid & (forms == ""))) is not None:
             raise place.refusal(
                 row,
-                whole[row] + part[row] if part[row] else whole[row],
+                whole[row] + billionths[row] / 10**9 if billionths[row] else whole[row],
                 f"no time since 1970 of the years {PLAUSIBLE_YEARS[0]} to {PLAUSIBLE_YEARS[1]} in seconds, milli-, "
                 "micro- or nanoseconds, and no date such as 20260301; deliver timestamps, dates or ISO 8601 text, or "
                 "state the unit (--timestamp-unit)",
@@ -126,7 +124,7 @@ class TimeColumn:
         if self._form in _SPELLED:
             micros, _ = _spelled(whole, *_SPELLED[self._form])
             return _inside_calendar(micros, valid, "us", place)
-        return _with_fractions(whole, part, valid, self._form, place) if valid.any() else whole
+        return _with_fractions(whole, billionths, valid, self._form, place) if valid.any() else whole
 
     def _require_one_form(self, forms: NDArray[np.str_], valid: NDArray[np.bool_], values: Any, place: Place) -> None:
         row = first_of(valid)
@@ -141,12 +139,12 @@ class TimeColumn:
             )  # fmt: skip
 
 
-def _integers(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    return np.asarray(pc.fill_null(column.cast(pa.int64()), 0).to_numpy())
+def _integers(column: pa.ChunkedArray | pa.Array) -> NDArray[np.int64]:
+    return np.asarray(pc.fill_null(column.cast(pa.int64()), 0))
 
 
-def _split(column: pa.ChunkedArray, place: Place) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Numbers as whole numbers and fractions, and which are there: NaN is not."""
+def _split(column: pa.ChunkedArray, place: Place) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Numbers as whole numbers and billionths, and which are there: NaN is not."""
     kind = column.type
     if pa.types.is_integer(kind):
         if (
@@ -154,11 +152,11 @@ def _split(column: pa.ChunkedArray, place: Place) -> tuple[NDArray[np.int64], ND
             and (row := first_of(marks(pc.greater(column, pa.scalar(2**63 - 1, pa.uint64()))))) is not None
         ):
             raise place.refusal(row, column[row], f"no time; expected {EXPECTED}")
-        return _integers(column), np.zeros(len(column)), marks(column.is_valid())
+        return _integers(column), np.zeros(len(column), dtype=np.int64), marks(column.is_valid())
     if pa.types.is_decimal(kind):
         values = [0 if value is None else value for value in column.to_pylist()]
         floors, valid = [int(value // 1) for value in values], marks(column.is_valid())
-        part = np.array([float(value - floor) for value, floor in zip(values, floors, strict=True)])
+        billionths = np.array([int((value % 1) * 10**9) for value in values], dtype=np.int64)
     else:
         numbers = pc.fill_null(column.cast(pa.float64()), float("nan")).to_numpy()
         valid = ~np.isnan(numbers)
@@ -169,13 +167,15 @@ def _split(column: pa.ChunkedArray, place: Place) -> tuple[NDArray[np.int64], ND
                 row, numbers[row], f"floats of type {kind} have no digits for times; deliver integers or {EXPECTED}"
             )
         floors = np.floor(numbers).tolist()
-        part = numbers - floors
+        # Of a float no more digits are taken than it has.
+        tick = 10.0 ** np.clip(np.floor(-np.log10(np.spacing(np.abs(numbers)))), 0, 9)
+        billionths = np.round(np.round((numbers - floors) * tick) / tick * 10**9).astype(np.int64)
     if (row := first_of(np.array([not abs(floor) < 2**63 for floor in floors], dtype=bool))) is not None:
         raise place.refusal(row, floors[row], f"no time; expected {EXPECTED}")
-    return np.array(floors, dtype=np.int64), part, valid
+    return np.array(floors, dtype=np.int64), billionths, valid
 
 
-def _forms(whole: NDArray[np.int64], part: NDArray[np.float64]) -> NDArray[np.str_]:
+def _forms(whole: NDArray[np.int64], billionths: NDArray[np.int64]) -> NDArray[np.str_]:
     """What each number is: a unit of `_UNITS`, a name of `_SPELLED`, or nothing plausible."""
     forms = np.full(len(whole), "", dtype="<U14")
     for unit in _UNITS:
@@ -183,7 +183,7 @@ def _forms(whole: NDArray[np.int64], part: NDArray[np.float64]) -> NDArray[np.st
         forms[(whole >= first) & (whole < stop)] = unit
     for name, (digits, day_divisor) in _SPELLED.items():
         years = (1, 9999) if digits == 8 else (FIRST_YEAR, LAST_YEAR)
-        forms[_spelled(whole, digits, day_divisor, *years)[1] & (part == 0)] = name
+        forms[_spelled(whole, digits, day_divisor, *years)[1] & (billionths == 0)] = name
     return forms
 
 
@@ -210,10 +210,12 @@ def _spelled(
 
 
 def _with_fractions(
-    whole: NDArray[np.int64], part: NDArray[np.float64], valid: NDArray[np.bool_], unit: str, place: Place
+    whole: NDArray[np.int64], billionths: NDArray[np.int64], valid: NDArray[np.bool_], unit: str, place: Place
 ) -> NDArray[np.int64]:
     micros = _microseconds(whole, valid, unit, place)
-    return micros + np.round(part * _MICROSECONDS[unit]).astype(np.int64) if unit in ("s", "ms") else micros
+    in_micro = 10**9 // _MICROSECONDS.get(unit, 1)
+    place.note(_CUT, int((valid & (billionths % in_micro != 0)).sum()))
+    return micros + np.where(valid, billionths // in_micro, 0)
 
 
 def _microseconds(ticks: NDArray[np.int64], valid: NDArray[np.bool_], unit: str, place: Place) -> NDArray[np.int64]:

@@ -75,7 +75,15 @@ def test_fractions_are_kept_down_to_microseconds(tmp_path: Path, digits: int) ->
     fraction = "123456789"[:digits]
     expected = NOON.replace(microsecond=int(fraction[:6].ljust(6, "0")))
     assert save_times(tmp_path, [f"2026-03-01 12:00:00.{fraction}+00", "2026-03-01 12:00:00Z"]) == [expected, NOON]
-    assert save_times(tmp_path, [f"{SECONDS}.{fraction[:6]}"]) == [expected]
+    assert save_times(tmp_path, [f"{SECONDS}.{fraction}"]) == [expected]
+    assert save_times(tmp_path, pa.array([Decimal(f"{SECONDS}.{fraction}")])) == [expected]
+    assert save_times(tmp_path, pa.array([float(f"{SECONDS}.{fraction[:6]}")])) == [expected]
+    if digits < 4:
+        milliseconds = f"{SECONDS}000.{fraction}"
+        expected = NOON.replace(microsecond=int(fraction.ljust(3, "0")))
+        assert (
+            save_times(tmp_path, [milliseconds]) == save_times(tmp_path, pa.array([float(milliseconds)])) == [expected]
+        )
 
 
 def test_numbers_of_every_type_keep_their_fractions(tmp_path: Path) -> None:
@@ -163,7 +171,13 @@ def test_units_are_held_against_those_of_earlier_batches() -> None:
 
 
 def test_what_is_finer_than_a_microsecond_is_cut_and_told() -> None:
-    for times in (["2026-03-01 12:00:00.000000999Z"], pa.array([SECONDS * 10**9 + 999]).cast(pa.timestamp("ns"))):
+    for times in (
+        ["2026-03-01 12:00:00.000000999Z"],
+        [f"{SECONDS}.000000999"],
+        [f"{SECONDS}000000.9"],
+        pa.array([SECONDS * 10**9 + 999]),
+        pa.array([SECONDS * 10**9 + 999]).cast(pa.timestamp("ns")),
+    ):
         place = Place("saves s: column saved_at")
         read = TimeColumn("auto").read(pa.chunked_array([times]), place)
         assert read.cast(pa.int64()).to_pylist() == [SECONDS * 10**6]
