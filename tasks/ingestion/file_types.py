@@ -39,6 +39,8 @@ def as_common(column: pa.ChunkedArray, kind: pa.DataType, place: Place) -> pa.Ch
     """
     if column.type == kind:
         return column
+    if pa.types.is_floating(column.type) and pa.types.is_floating(kind):
+        return column  # which integers a float still tells apart depends on its own precision
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     try:

@@ -126,6 +126,15 @@ def test_ids_that_lost_digits_or_have_no_form_are_refused_with_their_row(tmp_pat
         save_boards(new_store(tmp_path), tmp_path, boards)
 
 
+def test_files_of_a_folder_are_judged_by_their_own_precision(tmp_path: Path) -> None:
+    folder = tmp_path / "saves"
+    folder.mkdir()
+    for name, boards in {"a": pa.array([1]), "b": pa.array(np.array([2, 2**24], np.float32))}.items():
+        pq.write_table(pa.table({"board_id": boards, "item_id": range(len(boards))}), folder / f"{name}.parquet")
+    with pytest.raises(IngestError, match=r"b\.parquet: column board_id: row 2 is 16777216; a float of 32 bits"):
+        ingest(new_store(tmp_path), items=None, saves=folder, day=LATER)
+
+
 def test_uuids_are_their_text(tmp_path: Path) -> None:
     value = uuid.UUID("123e4567-e89b-12d3-a456-426614174000")
     stored = pa.ExtensionArray.from_storage(pa.uuid(), pa.array([value.bytes, None], pa.binary(16)))
