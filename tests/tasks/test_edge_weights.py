@@ -168,7 +168,7 @@ def test_weights_come_from_a_named_column_and_wrong_ones_are_quarantined(tmp_pat
 
 def test_a_weight_that_is_no_number_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "saves.parquet"
-    pq.write_table(pa.table({"board_id": [1], "item_id": [1], "saved_at": [0], "stars": ["many"]}), path)
+    pq.write_table(pa.table({"board_id": [1], "item_id": [1], "saved_at": [1_772_366_400], "stars": ["many"]}), path)
     session = Session.open(str(tmp_path / "store"))
     with pytest.raises(IngestError, match="column stars.*expected numbers"):
         ingest(session, items=None, saves=path, mapping=IngestMapping(weight="stars"))
