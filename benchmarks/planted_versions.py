@@ -43,7 +43,9 @@ SETTINGS = {
 }
 
 
-def plant_version(root: str | Path, tag: str, num_items: int = 300, seed: int = 0, day: str = "2026-03-01") -> Version:
+def plant_version(
+    root: str | Path, tag: str, num_items: int = 300, seed: int = 0, day: str = "2026-03-01", several: bool = False
+) -> Version:
     """Commit an index whose item ``i`` belongs to community ``i % 10``; it is not published yet.
 
     Args:
@@ -52,14 +54,22 @@ def plant_version(root: str | Path, tag: str, num_items: int = 300, seed: int = 
         num_items: Items, with ids ``item-0``, ``item-1``, ...
         seed: Of vectors, saves and weights.
         day: The partition.
+        several: Whether items have a second category, one of two halves of the catalogue; item 0 then has none.
     """
     session = Session.open(str(root), SETTINGS)
     store, rng = session.store, np.random.default_rng(seed)
     items = _items(tag, num_items, rng)
+    if several:
+        cells = [
+            f"{cell} | {tag} half {item % 2}" for item, cell in enumerate(items["categorical.category"].to_pylist())
+        ]
+        place = items.column_names.index("categorical.category")
+        items = items.set_column(place, "categorical.category", pa.array([None, *cells[1:]]))
     boards = rng.integers(0, num_items, 6 * num_items)
     saved = rng.integers(0, num_items // COMMUNITIES, len(boards)) * COMMUNITIES + boards % COMMUNITIES
     csr = build_graph(saved, boards, num_items, num_items)
-    encoder = FeatureEncoder.fit(items, csr.item_degrees(), FeatureConfig(text="always", text_width=16))
+    config = FeatureConfig(text="always", text_width=16)
+    encoder = FeatureEncoder.fit(items, csr.item_degrees(), config)
     encoded, _ = encoder.encode(items, csr.item_degrees())
 
     graph = _commit(
@@ -71,7 +81,7 @@ def plant_version(root: str | Path, tag: str, num_items: int = 300, seed: int = 
         store, "features", day, tag, [graph],
         arrays={"features": encoded, **encoder_arrays},
         documents={"encoder": document, "columns": [vars(block) for block in encoder.blocks]},
-        tables={"item_labels": item_labels(items, "")},
+        tables={"item_labels": item_labels(items, config)},
     )  # fmt: skip
     members = rng.integers(0, num_items // COMMUNITIES, (num_items, NUM_NEIGHBORS)) * COMMUNITIES
     neighbors = (members + np.arange(num_items)[:, None] % COMMUNITIES).astype(np.int32)

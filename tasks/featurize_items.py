@@ -7,15 +7,22 @@ import pyarrow as pa
 import structlog
 
 from pinsage.features.assemble import FeatureEncoder
+from pinsage.features.categorical import split_values
+from pinsage.features.config import FeatureConfig
 from pinsage.features.graph_vectors import fold_in, graph_vectors
 from pinsage.graph.vocabulary import Vocabulary
 from pinsage.store import Version
+from schemas.columns import CATEGORICAL
 from tasks.sample_neighborhoods import open_graph
 from tasks.session import Session
 
 CODE_VERSION = 3
 
 log = structlog.get_logger()
+
+
+class UnknownLabelError(LookupError):
+    """The settings name a column that the items don't have."""
 
 
 def featurize_items(session: Session, catalog: Version, graph: Version) -> Version:
@@ -29,6 +36,9 @@ def featurize_items(session: Session, catalog: Version, graph: Version) -> Versi
     Returns:
         The committed version of ``features``: array ``features`` float32 [num_items, width] in the graph's row order,
         ``has_content`` bool, json ``columns`` and ``encoder`` with the arrays ``text_*``, table ``item_labels``.
+
+    Raises:
+        UnknownLabelError: ``features.label_category`` names no categorical column.
     """
     config = session.config.features
     with session.store.write(
@@ -37,6 +47,7 @@ def featurize_items(session: Session, catalog: Version, graph: Version) -> Versi
         if out.is_committed:
             return out.version
         items = items_in_row_order(session, catalog, graph)
+        labels = item_labels(items, config)
         saves = open_graph(graph)
         degrees = saves.item_degrees()
         encoder = FeatureEncoder.fit(items, degrees, config)
@@ -53,7 +64,7 @@ def featurize_items(session: Session, catalog: Version, graph: Version) -> Versi
             out.write_array("features", features, rows=rows)
             out.write_array("has_content", has_content, rows=rows)
         out.write_json("columns", [vars(block) for block in encoder.blocks])
-        out.write_table("item_labels", item_labels(items, config.label_category))
+        out.write_table("item_labels", labels)
         out.facts.update(num_items=len(degrees), width=encoder.width)
     log.info("featurize_items", version=out.version.uri, **out.version.facts, **out.version.measurements)
     return out.version
@@ -109,20 +120,27 @@ def placed_in_basis(session: Session, graph: Version, fitted: Version) -> np.nda
 
 
 def items_in_row_order(session: Session, catalog: Version, graph: Version) -> pa.Table:
-    """The newest row of every item up to the catalog's day, in the graph's row order."""
+    """The newest row of every item up to the catalog's day, in the graph's row order.
+
+    Columns come in the order of the newest delivery, those that it lacks behind.
+    """
     tables = [session.store.version(uri).table("items") for uri in catalog.json("partitions")["items"]]
-    items = pa.concat_tables(tables, promote_options="permissive")
+    order = dict.fromkeys(name for table in reversed(tables) for name in table.column_names)
+    items = pa.concat_tables(tables, promote_options="permissive").select(list(order))
     vocabulary = Vocabulary(graph.table("item_ids").column("item_id").combine_chunks())
     newest = np.full(len(vocabulary), -1, dtype=np.int64)
     newest[vocabulary.rows(items.column("item_id"))] = np.arange(items.num_rows)  # the later assignment wins
     return items.take(pa.array(newest))
 
 
-def item_labels(items: pa.Table, label_category: str) -> pa.Table:
-    """What people read of each item: item_id, title, category, image_url; null where the data has none."""
-    categories = sorted(name for name in items.column_names if name.startswith("categorical."))
-    preferred = f"categorical.{label_category or 'category'}"
-    category = preferred if preferred in categories else next(iter(categories), None)
+def item_labels(items: pa.Table, config: FeatureConfig) -> pa.Table:
+    """What people read of each item: item_id, title, category, image_url; null where the data has none.
+
+    ``category`` holds lists where some item has several values, else the cells as they are.
+
+    Raises:
+        UnknownLabelError: ``label_category`` names no categorical column.
+    """
 
     def text(column: str | None) -> pa.ChunkedArray:
         if column is None or column not in items.column_names:
@@ -133,7 +151,28 @@ def item_labels(items: pa.Table, label_category: str) -> pa.Table:
         {
             "item_id": items.column("item_id"),
             "title": text("title"),
-            "category": text(category),
+            "category": _listed(text(_label_column(items, config.label_category)), config.categorical_separator),
             "image_url": text("image_url"),
         }
     )
+
+
+def _label_column(items: pa.Table, wanted: str | None) -> str | None:
+    """The column that is asked for, else one named category, else the first that was ingested."""
+    columns = [name for name in items.column_names if name.startswith(CATEGORICAL)]
+    if wanted and CATEGORICAL + wanted not in columns:
+        names = ", ".join(name.removeprefix(CATEGORICAL) for name in columns)
+        raise UnknownLabelError(
+            f"features.label_category: got {wanted!r}, expected one of the categorical columns of the items: "
+            f"{names or 'there are none'}; leave it empty to take the first"
+        )
+    preferred = CATEGORICAL + (wanted or "category")
+    return preferred if preferred in columns else next(iter(columns), None)
+
+
+def _listed(cells: pa.ChunkedArray, separator: str | None) -> pa.ChunkedArray:
+    encoded = cells.combine_chunks().dictionary_encode()
+    values = [list(dict.fromkeys(split_values(cell, separator or ""))) for cell in encoded.dictionary.to_pylist()]
+    if all(len(several) < 2 for several in values):
+        return cells
+    return pa.chunked_array([pa.array(values, pa.list_(pa.string())).take(encoded.indices)])

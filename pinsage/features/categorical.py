@@ -45,7 +45,7 @@ class CategoricalEncoder:
         """One-hot if the distinct values of ``cells`` (string [n], nullable) fit in the configured width."""
         values: set[str] = set()
         for cell in pc.unique(cells).to_pylist():
-            values.update(_split(cell, config.categorical_separator))
+            values.update(split_values(cell, config.categorical_separator))
         fits = len(values) <= config.categorical_width
         return cls(
             values=tuple(sorted(values)) if fits else (),
@@ -62,7 +62,7 @@ class CategoricalEncoder:
             (len(distinct) + 1, self.width), dtype=np.float32
         )  # the last row is null's, whose code is -1
         for row, cell in enumerate(distinct):
-            for value in _split(cell, self.separator):
+            for value in split_values(cell, self.separator):
                 self._add(value, vectors[row])
         return unit_rows(vectors)[codes]
 
@@ -103,7 +103,8 @@ class CategoricalEncoder:
         )
 
 
-def _split(cell: str | None, separator: str) -> list[str]:
+def split_values(cell: str | None, separator: str) -> list[str]:
+    """The values in one cell, without spaces around them; "" separates nothing."""
     if cell is None:
         return []
     parts = cell.split(separator) if separator else [cell]

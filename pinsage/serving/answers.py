@@ -29,13 +29,23 @@ class NothingKnownError(RefusedRequestError):
 
 @dataclass(frozen=True)
 class Recommendation:
-    """An item that was found; ``score`` is the model's (search: the share of the title that matched)."""
+    """An item that was found.
+
+    Attributes:
+        item_id: Its id.
+        title: What people read; the id where the data has no title.
+        category: Its categories in one text, such as "rock, jazz".
+        score: The model's; in a search, 1 where the title holds the very words.
+        image_url: A picture.
+        categories: Its categories.
+    """
 
     item_id: int | str
     title: str
     category: str
     score: float
     image_url: str | None
+    categories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,11 +57,13 @@ class Answer(Sequence[Recommendation]):
         items: What was found.
         skipped: Ids that were asked with others but say nothing: the version does not hold them, or has no embedding of
             them.
+        unknown_categories: Categories of the filter that no item of the version has.
     """
 
     version: str
     items: tuple[Recommendation, ...]
     skipped: tuple[int | str, ...] = ()
+    unknown_categories: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.items)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,8 @@ class Filter:
     """Which items may be answered; every condition that is given must hold.
 
     Attributes:
-        categories: Only items of these categories.
+        categories: Only items that have any of these categories. Unknown ones are named in the answer; a
+            filter of which none is known is refused.
         allowed_ids: Only these items; ids that the catalogue does not hold are ignored.
         excluded_ids: None of these items, such as what a person has already; unknown ids are ignored, too.
         predicate: Only items for which it is true. It is called for candidates, best first, until enough are found.
@@ -38,6 +39,9 @@ class Filter:
         for name in ("categories", "allowed_ids", "excluded_ids"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, as_list(name, getattr(self, name)))
+        for name in self.categories or ():
+            if not isinstance(name, str):
+                raise RefusedRequestError(f"categories: got {name!r}, expected texts")
 
 
 def search_filtered(published: PublishedIndex, query: np.ndarray, k: int, exclude: np.ndarray, only: Filter) -> Answer:
@@ -51,10 +55,16 @@ def search_filtered(published: PublishedIndex, query: np.ndarray, k: int, exclud
         only: The conditions.
 
     Raises:
-        RefusedRequestError: ``only`` is no filter.
+        RefusedRequestError: ``only`` is no filter, or no item has any of its categories.
     """
     if not isinstance(only, Filter):
         raise RefusedRequestError(f"only: got {only!r}, expected a Filter, such as Filter(excluded_ids=[...])")
+    answer = _best_allowed(published, query, k, exclude, only)
+    unknown = [] if only.categories is None else published.categories.unknown(only.categories)
+    return replace(answer, unknown_categories=tuple(unknown))
+
+
+def _best_allowed(published: PublishedIndex, query: np.ndarray, k: int, exclude: np.ndarray, only: Filter) -> Answer:
     excluded = np.union1d(exclude, _known_rows(published, only.excluded_ids))
     allowed = _allowed_rows(published, only)
     if allowed is None or len(allowed) > EXACT_ROWS:
@@ -81,7 +91,7 @@ def _allowed_rows(published: PublishedIndex, only: Filter) -> np.ndarray | None:
     """Rows that fulfil the conditions on ids and categories, ascending; None = all."""
     allowed = None if only.allowed_ids is None else np.unique(_known_rows(published, only.allowed_ids))
     if only.categories is not None:
-        rows = published.rows_of_categories(only.categories)
+        rows = published.categories.rows_of(only.categories)
         allowed = rows if allowed is None else np.intersect1d(allowed, rows)
     return allowed
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 from pinsage.index.annoy_shards import IndexFileError, ShardedIndex, open_shard
 from pinsage.index.geometry import Geometry
 from pinsage.serving.answers import Answer, Recommendation, RefusedRequestError, UnknownItemError
+from pinsage.serving.categories import Categories, readable, values_of
 from pinsage.serving.titles import TitleIndex
 from pinsage.store import Version
 
@@ -29,7 +30,7 @@ class PublishedIndex:
     Attributes:
         version: The ``index`` version.
         index: Its shards.
-        items: Labels in row order: item_id, title, category, image_url.
+        items: Labels in row order: item_id, title, category (a list where some item has several), image_url.
         row_of: item_id -> row.
     """
 
@@ -68,12 +69,14 @@ class PublishedIndex:
     def recommendation(self, row: int, score: float) -> Recommendation:
         """Label a row."""
         values = {name: self._labels[name][row].as_py() for name in LABELS}
+        categories = values_of(values["category"])
         return Recommendation(
             item_id=values["item_id"],
             title=values["title"] or str(values["item_id"]),
-            category=values["category"] or "",
+            category=readable(categories),
             score=round(score, 6),
             image_url=values["image_url"],
+            categories=categories,
         )
 
     def answer(self, rows: Iterable[int], scores: Iterable[float]) -> Answer:
@@ -81,21 +84,10 @@ class PublishedIndex:
         items = (self.recommendation(int(row), float(score)) for row, score in zip(rows, scores, strict=True))
         return Answer(self.version.uri, tuple(items))
 
-    def rows_of_categories(self, categories: Iterable[str]) -> np.ndarray:
-        """Rows of all items of some categories, ascending, int64 [n]."""
-        names, codes = self.categories
-        wanted = [names.index(each) for each in categories if each in names]
-        return np.flatnonzero(np.isin(codes, wanted)).astype(np.int64)
-
     @cached_property
-    def categories(self) -> tuple[list[str], np.ndarray]:
-        """The distinct categories, sorted, "" for none, and every item's position among them, int32 [num_items]."""
-        encoded = self._labels["category"].fill_null("").dictionary_encode()
-        names = encoded.dictionary.to_pylist()
-        order = sorted(range(len(names)), key=names.__getitem__)
-        position = np.empty(len(names), dtype=np.int32)
-        position[order] = np.arange(len(names), dtype=np.int32)
-        return [names[each] for each in order], position[encoded.indices.to_numpy()]
+    def categories(self) -> Categories:
+        """The categories of the items."""
+        return Categories.of_labels(self._labels["category"])
 
     @cached_property
     def titles(self) -> TitleIndex:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
+from pinsage.serving.categories import readable, values_of
 from pinsage.serving.published import PublishedIndex
 from tasks.report.blocks import Card, Cards, Section
 from tasks.report.sources import Sources
@@ -60,19 +61,20 @@ def hard_negatives(sources: Sources) -> Section:
 
 
 def _popular_rows(degrees: np.ndarray, opened: PublishedIndex) -> Iterator[int]:
-    names, codes = opened.categories
+    categories = opened.categories
+    first = categories.first
     seen: set[int] = set()
     shown = 0
     for row in np.argsort(-degrees, kind="stable").tolist():
         if shown == NUM_QUERIES or not degrees[row]:
             return
-        if names[codes[row]] and int(codes[row]) in seen:
+        if categories.names[first[row]] and int(first[row]) in seen:
             continue
-        seen.add(int(codes[row]))
+        seen.update(categories.codes[categories.offsets[row] : categories.offsets[row + 1]].tolist())
         shown += 1
         yield row
 
 
 def _card(labels: pa.Table, row: int, note: str) -> Card:
     item_id, title, category = (labels.column(name)[row].as_py() for name in ("item_id", "title", "category"))
-    return Card(one_line(title or item_id, TITLE_WIDTH), one_line(category or "", TITLE_WIDTH), note)
+    return Card(one_line(title or item_id, TITLE_WIDTH), one_line(readable(values_of(category)), TITLE_WIDTH), note)

@@ -30,7 +30,7 @@ def answering_routes(recommender: Recommender, config: ServingConfig, metrics: S
     Wanted = Annotated[int, Query(ge=1, le=config.max_k, description="Items wanted.")]
     Categories = Annotated[
         list[str] | None,
-        Query(max_length=config.max_query_items, description="Answer only items of these categories; repeatable."),
+        Query(max_length=config.max_query_items, description="Answer only items that have any of these; repeatable."),
     ]
     AskedVersion = Annotated[str | None, Query(max_length=512, description="Ask this earlier published version.")]
 

@@ -51,14 +51,14 @@ def exploring_routes(recommender: Recommender, config: ServingConfig) -> APIRout
         with recommender.versions.reading() as held:
             index = held.index
             others = held.part(Comparison, lambda: Comparison.open(recommender.store, index.version))
-            names, codes = index.categories
-            counts = np.bincount(codes, minlength=len(names))
-            starters = others.starters(codes, NUM_STARTERS)
+            categories = index.categories
+            counts = categories.counts()
+            starters = others.starters(categories.first, NUM_STARTERS)
             return Overview(
                 version=index.version.uri,
                 num_items=len(index.row_of),
                 categories=[
-                    Category(name=names[code], num_items=int(counts[code]))
+                    Category(name=categories.names[code], num_items=int(counts[code]))
                     for code in np.argsort(-counts, kind="stable")[:NUM_CATEGORIES]
                 ],
                 starters=[Item.of(index.recommendation(int(row), float(others.degrees[row]))) for row in starters],
@@ -94,8 +94,7 @@ def exploring_routes(recommender: Recommender, config: ServingConfig) -> APIRout
         """What is on the map of the embedding space; nothing for a version that was built without one."""
         with recommender.versions.reading(version) as held:
             made = _map_of(held)
-            names, codes = held.index.categories
-            counts = np.bincount(codes[made.rows], minlength=len(names)).tolist()
+            names, counts = held.index.categories.names, held.index.categories.counts(made.rows).tolist()
             return MapDescription(
                 version=held.index.version.uri,
                 num_points=len(made.rows),
@@ -105,12 +104,17 @@ def exploring_routes(recommender: Recommender, config: ServingConfig) -> APIRout
 
     @routes.get("/map/points", response_class=Response)
     def map_points(version: AskedVersion = None) -> Response:
-        """Points of the map as little-endian arrays, one after the other: x uint16, y uint16, category uint32."""
+        """Points of the map as little-endian arrays, one after the other: x uint16, y uint16, category uint32.
+
+        The category is a point's first. The others follow: point uint32, then category uint32 of each.
+        """
         with recommender.versions.reading(version) as held:
             made = _map_of(held)
             steps = np.round(made.places * PLACE_STEPS).astype("<u2")
-            codes = held.index.categories[1][made.rows].astype("<u4")
-            content = steps[:, 0].tobytes() + steps[:, 1].tobytes() + codes.tobytes()
+            first = held.index.categories.first[made.rows].astype("<u4")
+            points, codes = held.index.categories.others(made.rows)
+            parts = steps[:, 0], steps[:, 1], first, points.astype("<u4"), codes.astype("<u4")
+            content = b"".join(part.tobytes() for part in parts)
             return Response(content, media_type="application/octet-stream")
 
     @routes.get("/map/nearest")

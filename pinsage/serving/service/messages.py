@@ -39,7 +39,8 @@ class Item(BaseModel):
     item_id: int | str
     key: str = Field(description="The id as text, as it stands in addresses; JavaScript rounds large numbers.")
     title: str
-    category: str
+    category: str = Field(description="Its categories in one text.")
+    categories: list[str] = Field(description="Its categories.")
     score: float
     image_url: str | None
 
@@ -58,12 +59,18 @@ class Items(BaseModel):
     skipped: list[int | str] = Field(
         default=[], description="Ids of the question that this version does not hold, or has no embedding of."
     )
+    unknown_categories: list[str] = Field(default=[], description="Categories of the filter that no item has.")
 
     @classmethod
     def of(cls, answer: Answer) -> Items:
         """From what the library answers."""
         items = [Item.of(each) for each in answer]
-        return cls.model_construct(version=answer.version, items=items, skipped=list(answer.skipped))
+        return cls.model_construct(
+            version=answer.version,
+            items=items,
+            skipped=list(answer.skipped),
+            unknown_categories=list(answer.unknown_categories),
+        )
 
 
 class Placed(Item):
@@ -106,7 +113,7 @@ class SimilarRequest(BaseModel):
     k: int = Field(default=10, ge=1, description="Items wanted.")
     decay: float = Field(default=DECAY, ge=0, le=1, description="Weight of each older item relative to the one before.")
     popularity: Popularity = SIMILAR
-    categories: Categories | None = Field(default=None, description="Answer only items of these categories.")
+    categories: Categories | None = Field(default=None, description="Answer only items that have any of these.")
     allowed_ids: ItemIds | None = Field(default=None, description="Answer only these items.")
     excluded_ids: ItemIds = Field(default=[], description="Answer none of these items.")
     version: str | None = Field(default=None, max_length=512, description="Ask this earlier published version.")

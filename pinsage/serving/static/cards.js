@@ -3,7 +3,7 @@ import { colored, element } from "./elements.js";
 
 export function tile(item) {
   const letter = (item.title.match(/[\p{L}\p{N}]/u) ?? ["·"])[0].toUpperCase();
-  const made = colored(element("div", { class: "tile", "data-letter": letter }, element("span", {}, item.category)), item.category);
+  const made = colored(element("div", { class: "tile", "data-letter": letter }, element("span", {}, item.category)), item);
   if (item.image_url) {
     const picture = element("img", { src: item.image_url, alt: "", loading: "lazy", decoding: "async" });
     // A picture that does not load leaves the tile that is behind it.

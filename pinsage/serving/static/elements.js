@@ -26,8 +26,9 @@ export function hueOf(category) {
   return { hue: hash % 360, saturation: category ? 30 : 4 };
 }
 
-export function colored(made, category) {
-  const { hue, saturation } = hueOf(category);
+// In the color of an item's first category.
+export function colored(made, { categories: [first = ""] }) {
+  const { hue, saturation } = hueOf(first);
   made.style.setProperty("--hue", hue);
   made.style.setProperty("--sat", `${saturation}%`);
   return made;

@@ -85,11 +85,12 @@ function fitting({ item, methods }) {
 function neighbor(item, place, link) {
   const label = element("a", { href: link(item.key) }, item.title);
   const note = item.place ? null : element("small", {}, " not on the map");
-  return colored(element("li", { class: place ? "" : "own" }, element("span", { class: "number" }, place ? String(place) : ""), label, note), item.category);
+  return colored(element("li", { class: place ? "" : "own" }, element("span", { class: "number" }, place ? String(place) : ""), label, note), item);
 }
 
 function decode(bytes, { num_points: count, categories }) {
-  const codes = new Uint32Array(bytes.slice(4 * count));
+  const codes = new Uint32Array(bytes.slice(4 * count, 8 * count));
+  const later = new Uint32Array(bytes.slice(8 * count));
   const groups = new Map();
   for (let point = 0; point < count; point += 1) {
     if (!groups.has(codes[point])) groups.set(codes[point], []);
@@ -100,6 +101,14 @@ function decode(bytes, { num_points: count, categories }) {
   points.groups = [...groups].sort((one, other) => other[1].length - one[1].length)
     .map(([code, members]) => ({ code, members, category: categories[code].name }));
   points.places = placesOf(points, STEPS);
+  // Points that have a category, but not as their first one, by which they are colored.
+  points.others = new Map();
+  for (let place = 0; place < later.length / 2; place += 1) {
+    const code = later[later.length / 2 + place];
+    if (!points.others.has(code)) points.others.set(code, []);
+    points.others.get(code).push(later[place]);
+  }
+  points.names = categories.map(({ name }) => name);
   return points;
 }
 
@@ -121,16 +130,17 @@ function painter(canvas, points, camera, marked, onlyShown) {
     const left = canvas.clientWidth / 2 - camera.x * step;
     const top = canvas.clientHeight / 2 - camera.y * step;
     const only = onlyShown();
-    for (const { code, members, category } of points.groups) {
+    const dots = (members, category, faint) => {
       const { hue, saturation } = hueOf(category);
-      const faint = only !== null && only !== code;
       context.fillStyle = `hsl(${hue} ${faint ? 0 : saturation}% ${dark ? 62 : 47}% / ${faint ? 0.15 : saturation > 40 ? 0.9 : 0.55})`;
       for (const point of members) {
         const x = left + (points.x[point] / STEPS) * step;
         const y = top + (points.y[point] / STEPS) * step;
         if (x > -9 && y > -9 && x < canvas.clientWidth + 9 && y < canvas.clientHeight + 9) dot(context, x, y, size);
       }
-    }
+    };
+    for (const { code, members, category } of points.groups) dots(members, category, only !== null && only !== code);
+    if (only !== null) dots(points.others.get(only) ?? [], points.names[only], false);
     const named = points.places.filter(({ code }) => only === null || only === code);
     namePlaces(context, canvas, named, (x, y) => toScreen(canvas, camera, x, y), dark);
     if (marked) mark(context, canvas, camera, marked, dark);

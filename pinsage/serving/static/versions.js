@@ -55,7 +55,7 @@ function ranked(answer, other, link, missing) {
     const moved = there === undefined ? missing : there === place ? "=" : missing === "new" ? arrow(there - place) : "";
     return element("li", {}, element("a", { href: link(item.key) },
       element("span", { class: "rank" }, String(place + 1)),
-      colored(element("span", { class: "hue" }), item.category),
+      colored(element("span", { class: "hue" }), item),
       element("span", {}, item.title, element("small", {}, item.category)),
       element("span", { class: there === undefined ? "moved new" : "moved" }, moved)));
   }));
