@@ -40,7 +40,7 @@ class Item(BaseModel):
     key: str = Field(description="The id as text, as it stands in addresses; JavaScript rounds large numbers.")
     title: str
     category: str = Field(description="Its categories in one text.")
-    categories: list[str] = Field(description="Its categories.")
+    categories: tuple[str, ...] = Field(description="Its categories.")
     score: float
     image_url: str | None
 
