@@ -37,10 +37,10 @@ _DELIMITERS = ",\t;|\x01"
 _BOMS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _STATE = f"state it with --csv-dialect ({', '.join(DIALECTS)}) or deliver Parquet; nothing was written"
 _READ_AS = {
-    EXCEL: "as characters (--csv-dialect excel)",
-    SPARK: "as escapes within quotes (--csv-dialect spark)",
-    MYSQL: "as escapes (--csv-dialect mysql)",
-    TEXT: "as escapes where quotes are characters (--csv-dialect text)",
+    EXCEL: "with backslashes as characters (--csv-dialect excel)",
+    SPARK: "with escapes within quotes (--csv-dialect spark)",
+    MYSQL: "with escapes everywhere (--csv-dialect mysql)",
+    TEXT: "with quotes as characters (--csv-dialect text)",
 }
 
 
@@ -303,15 +303,17 @@ def _dialect(files: Sequence[_Scanned], options: CsvOptions) -> int:
         return TEXT  # \N is how the programs that write no quotes write null
     readings = {tuple(file.seen[dialect].fingerprint for file in files): dialect for dialect in reversed(fitting)}
     if len(readings) > 1:
-        file, row = next(
-            (file, file.seen[dialect].escape_row)
-            for file in files
-            for dialect in fitting
-            if file.seen[dialect].escape_row >= 0
-        )
         ways = " or ".join(_READ_AS[dialect] for dialect in sorted(readings.values()))
-        raise IngestError(f"{file.path}: {_row_name(row)}: backslashes can be read {ways}: {_STATE}")
+        raise IngestError(f"{_first_escape(files, fitting)} can be read {ways}: {_STATE}")
     return readings.popitem()[1]
+
+
+def _first_escape(files: Sequence[_Scanned], dialects: Sequence[int]) -> str:
+    for file in files:
+        rows = [file.seen[dialect].escape_row for dialect in dialects]
+        if max(rows) >= 0:
+            return f"{file.path}: {_row_name(min(row for row in rows if row >= 0))}: backslashes"
+    return f"{files[0].path}: quotes"  # the only backslashes are those of \N
 
 
 def _have_quotes(files: Sequence[_Scanned]) -> bool:
