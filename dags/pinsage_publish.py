@@ -18,7 +18,7 @@ from tasks.airflow_runs.forms import OPEN_SECTION
 
 FORCE = Param(
     False,
-    type="boolean",
+    type=["null", "boolean"],
     title="Force",
     description="Let an older day replace a newer one",
     section=OPEN_SECTION,

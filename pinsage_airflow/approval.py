@@ -13,7 +13,7 @@ from tasks.airflow_runs.forms import OPEN_SECTION
 
 ASK = Param(
     os.environ.get("PINSAGE_APPROVAL", "").lower() in ("1", "true", "yes"),
-    type="boolean",
+    type=["null", "boolean"],  # Airflow marks as required what can't be null
     title="Ask before promotion",
     description="Wait for a person's approval before a better challenger becomes the champion",
     section=OPEN_SECTION,

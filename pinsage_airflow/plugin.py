@@ -9,12 +9,14 @@ from __future__ import annotations
 import functools
 import mimetypes
 import os
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.plugins_manager import AirflowPlugin
 
 from pinsage_airflow.links import SITE_PREFIX, ui_path
+from pinsage_airflow.new_runs import DayNotes, listen
 from tasks.airflow_runs.dag_run import ROOT_VARIABLE
 
 if TYPE_CHECKING:
@@ -92,7 +94,14 @@ class PinSagePlugin(AirflowPlugin):
     """Registered by the entry point ``airflow.plugins`` of this distribution."""
 
     name = "pinsage"
+    listeners = [DayNotes()]
     fastapi_apps = [{"app": site, "url_prefix": SITE_PREFIX, "name": "PinSage"}]
     external_views = [
         {"name": "PinSage", "href": f"{ui_path()}{SITE_PREFIX}/site/", "url_route": "pinsage", "destination": "nav"},
     ]
+
+    @classmethod
+    def on_load(cls, *args: Any, **kwargs: Any) -> None:
+        """Attend to new runs, in the processes that make them: those that have Airflow's tables."""
+        if "airflow.models" in sys.modules:
+            listen()

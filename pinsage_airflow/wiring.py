@@ -35,7 +35,7 @@ DAY_FIELD = Param(
     type=["null", "string"],
     format="date",
     title="Day (required)",
-    description="The day that the run is for, in UTC: the only field that must be filled. Scheduled runs know theirs.",
+    description="The day that the run is for, in UTC; nothing else must be filled. Scheduled runs know theirs.",
     section=OPEN_SECTION,
 )
 

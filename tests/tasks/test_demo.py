@@ -115,6 +115,7 @@ def test_a_day_as_late_as_the_demos_is_enough(tmp_path: Path, day: str, monkeypa
         raise AssertionError("Airflow is not needed")
 
     shown = []
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
     monkeypatch.setattr("tasks.demo.LocalAirflow", start)
     monkeypatch.setattr("tasks.demo._show", shown.append)
     run_demo(home=tmp_path, up=False)
