@@ -14,6 +14,14 @@ from pinsage.features.assemble import content_width
 from pinsage.index.geometry import row_blocks
 from pinsage.store import Store, Version
 
+# Importances are shares of few visits; beyond this float32 does not tell.
+MAX_VISITS = 2_000
+VISIT_TOLERANCE = 1e-3
+# Of one row of the explorer: a tenth of a second.
+MAX_COUNTED_BOARDS = 1_000_000
+MAX_COUNTED_ITEMS = 60
+MAX_HOPS = 5_000_000
+
 Found = tuple[np.ndarray, np.ndarray]
 
 
@@ -27,6 +35,10 @@ class Comparison:
         neighbors: int32 [num_items, T], -1 for padding.
         importances: float32 [num_items, T].
         degrees: int64 [num_items], boards that hold the item.
+        item_offsets: int64 [num_items + 1], where an item's boards begin in ``item_boards``.
+        item_boards: int [saves], memory mapped.
+        board_offsets: int64 [num_boards + 1], where a board's items begin in ``board_items``.
+        board_items: int [saves], memory mapped.
     """
 
     content: np.ndarray
@@ -34,6 +46,10 @@ class Comparison:
     neighbors: np.ndarray
     importances: np.ndarray
     degrees: np.ndarray
+    item_offsets: np.ndarray
+    item_boards: np.ndarray
+    board_offsets: np.ndarray
+    board_items: np.ndarray
 
     @classmethod
     def open(cls, store: Store, index: Version) -> Comparison:
@@ -51,6 +67,10 @@ class Comparison:
             neighbors=neighborhoods.array("neighbors"),
             importances=neighborhoods.array("importances"),
             degrees=np.diff(graph.array("item_offsets")),
+            item_offsets=graph.array("item_offsets"),
+            item_boards=graph.array("item_boards"),
+            board_offsets=graph.array("board_offsets"),
+            board_items=graph.array("board_items"),
         )
 
     def by_content(self, row: int, k: int) -> Found:
@@ -64,9 +84,56 @@ class Comparison:
         return _best(cosines, k)
 
     def by_random_walk(self, row: int, k: int) -> Found:
-        """Rows and importances of the ``k`` items that short walks from the item visit most."""
+        """Rows and shares of visits of the ``k`` items that walks from the item visit most.
+
+        Where the sampled walks made fewer visits than the item has boards, their order is chance: then these are the
+        shares that very many hops item -> board -> item would have.
+        """
+        if self.is_poorly_sampled(row):
+            return self._by_hops(row, k)
         neighbors, importances = np.asarray(self.neighbors[row][:k]), np.asarray(self.importances[row][:k])
         return neighbors[neighbors >= 0].astype(np.int64), importances[neighbors >= 0]
+
+    def is_poorly_sampled(self, row: int) -> bool:
+        """Whether the sampled walks saw only a part of the item's boards."""
+        visits = self.num_visits(row)
+        return visits is not None and visits < self.degrees[row]
+
+    def num_visits(self, row: int) -> int | None:
+        """Visits that the importances of an item are shares of: the smallest number that makes all of them whole."""
+        importances = np.asarray(self.importances[row], dtype=np.float64)
+        importances = importances[importances > 0]
+        if not len(importances):
+            return 0
+        numbers = np.arange(1, MAX_VISITS + 1)
+        visits = numbers[:, None] * importances
+        whole = (np.abs(visits - np.round(visits)) < VISIT_TOLERANCE).all(axis=1)
+        return int(numbers[whole][0]) if whole.any() else None
+
+    def _by_hops(self, row: int, k: int) -> Found:
+        boards = self._boards(row).astype(np.int64)
+        starts, sizes = self.board_offsets[boards], np.diff(self.board_offsets)[boards]
+        # Of an item on very many boards, evenly spaced ones are enough.
+        step = -(-int(sizes.sum()) // MAX_HOPS) or 1
+        starts, sizes = starts[::step], sizes[::step]
+        firsts = np.cumsum(sizes) - sizes
+        places = np.arange(sizes.sum()) + np.repeat(starts - firsts, sizes)
+        shares = np.bincount(self.board_items[places], weights=np.repeat(1 / sizes, sizes), minlength=len(self.degrees))
+        shares[row] = 0
+        rows, best = _best(shares / max(shares.sum(), 1e-9), k)
+        return rows[best > 0], best[best > 0]
+
+    def shared_boards(self, row: int, others: np.ndarray) -> np.ndarray:
+        """Boards that hold an item together with each of some others, int64 [n]; -1 where too many were to count."""
+        own = np.unique(self._boards(row))
+        shared = np.full(len(others), -1, dtype=np.int64)
+        others = others[:MAX_COUNTED_ITEMS]
+        for place in np.flatnonzero(np.cumsum(self.degrees[others]) <= MAX_COUNTED_BOARDS):
+            shared[place] = np.isin(own, self._boards(int(others[place]))).sum()
+        return shared
+
+    def _boards(self, row: int) -> np.ndarray:
+        return np.asarray(self.item_boards[self.item_offsets[row] : self.item_offsets[row + 1]])
 
     def by_popularity(self, row: int, k: int) -> Found:
         """Rows and degrees of the ``k`` items that most boards hold: the same for every query."""

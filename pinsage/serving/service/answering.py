@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from pinsage.serving.answers import RefusedRequestError
+from pinsage.serving.answers import Answer, RefusedRequestError
 from pinsage.serving.config import ServingConfig
 from pinsage.serving.filters import Filter
 from pinsage.serving.recommender import SIMILAR, Recommender
@@ -49,21 +49,7 @@ def answering_routes(recommender: Recommender, config: ServingConfig, metrics: S
     @routes.post("/similar")
     def similar_to(request: SimilarRequest) -> Items:
         """The best items for several items, such as a person's recent ones, or for a new item's text or features."""
-        if request.k > config.max_k:
-            raise RefusedRequestError(f"k={request.k}: expected at most {config.max_k}")
-        if request.num_named() > config.max_query_items:
-            raise RefusedRequestError(
-                f"the request names {request.num_named()} items, expected at most {config.max_query_items}, "
-                "categories included"
-            )
-        if bool(request.items) == (request.new_item is not None):
-            raise RefusedRequestError("expected either items, a list of ids with the newest first, or new_item")
-        k, popularity, only, version = request.k, request.popularity, request.as_filter(), request.version
-        if request.new_item is not None:
-            answer = recommender.similar_to_new(request.new_item.as_item(), k, popularity, only, version)
-        else:
-            answer = recommender.similar_to_all(request.items, k, request.decay, popularity, only, version)
-        return Items.of(answer)
+        return Items.of(answer_to(request, recommender, config))
 
     @routes.get("/search")
     def search(
@@ -110,3 +96,20 @@ def answering_routes(recommender: Recommender, config: ServingConfig, metrics: S
         return Response(content, media_type=media_type)
 
     return routes
+
+
+def answer_to(request: SimilarRequest, recommender: Recommender, config: ServingConfig) -> Answer:
+    """Answer a question for several items or a new one, within the service's limits."""
+    if request.k > config.max_k:
+        raise RefusedRequestError(f"k={request.k}: expected at most {config.max_k}")
+    if request.num_named() > config.max_query_items:
+        raise RefusedRequestError(
+            f"the request names {request.num_named()} items, expected at most {config.max_query_items}, "
+            "categories included"
+        )
+    if bool(request.items) == (request.new_item is not None):
+        raise RefusedRequestError("expected either items, a list of ids with the newest first, or new_item")
+    k, popularity, only, version = request.k, request.popularity, request.as_filter(), request.version
+    if request.new_item is not None:
+        return recommender.similar_to_new(request.new_item.as_item(), k, popularity, only, version)
+    return recommender.similar_to_all(request.items, k, request.decay, popularity, only, version)

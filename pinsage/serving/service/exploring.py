@@ -1,6 +1,7 @@
 """Routes of the explorer page: comparison of methods, the map, and the page's own files."""
 
 from collections.abc import Iterable
+from itertools import repeat
 from pathlib import Path as FilePath
 from typing import Annotated
 
@@ -10,10 +11,11 @@ from fastapi.responses import FileResponse
 
 from pinsage.serving.comparison import Comparison
 from pinsage.serving.config import ServingConfig
+from pinsage.serving.item_facts import ItemFacts
 from pinsage.serving.open_versions import OpenVersion
 from pinsage.serving.placed_items import PlacedItems
 from pinsage.serving.recommender import SIMILAR, Recommender
-from pinsage.serving.service.answering import FAULTS
+from pinsage.serving.service.answering import FAULTS, answer_to
 from pinsage.serving.service.messages import (
     Category,
     Compared,
@@ -23,6 +25,8 @@ from pinsage.serving.service.messages import (
     Overview,
     Placed,
     Popularity,
+    SimilarRequest,
+    Together,
 )
 
 STATIC = FilePath(__file__).parent.parent / "static"
@@ -61,13 +65,13 @@ def exploring_routes(recommender: Recommender, config: ServingConfig) -> APIRout
                     Category(name=categories.names[code], num_items=int(counts[code]))
                     for code in np.argsort(-counts, kind="stable")[:NUM_CATEGORIES]
                 ],
-                starters=[Item.of(index.recommendation(int(row), float(others.degrees[row]))) for row in starters],
+                starters=_placed(held, recommender, starters, others.degrees[starters]),
             )
 
     @routes.get("/items/{item_id:path}/comparison")
     def comparison(
         item_id: Annotated[str, Path(max_length=65_536)],
-        k: Annotated[int, Query(ge=1, le=config.max_k)] = 6,
+        k: Annotated[int, Query(ge=1, le=config.max_k, description="Items wanted of each method.")] = 6,
         popularity: Annotated[Popularity, Query()] = SIMILAR,
         version: AskedVersion = None,
     ) -> Compared:
@@ -85,8 +89,29 @@ def exploring_routes(recommender: Recommender, config: ServingConfig) -> APIRout
             }
             return Compared(
                 version=index.version.uri,
-                item=_placed(held, [row], [others.degrees[row]])[0],
-                methods={name: _placed(held, rows, scores) for name, (rows, scores) in found.items()},
+                item=_placed(held, recommender, [row], [others.degrees[row]])[0],
+                methods={
+                    name: _placed(held, recommender, rows, scores, others.shared_boards(row, rows))
+                    for name, (rows, scores) in found.items()
+                },
+                num_visits=others.num_visits(row),
+                hops_counted=others.is_poorly_sampled(row),
+            )
+
+    @routes.post("/together")
+    def together(request: SimilarRequest) -> Together:
+        """What `POST /similar` answers for several items, with all that the explorer shows of them."""
+        answer = answer_to(request, recommender, config)
+        with recommender.versions.reading(answer.version) as held:
+            index, skipped = held.index, set(answer.skipped)
+            asked = [index.row(item_id) for item_id in dict.fromkeys(request.items) if item_id not in skipped]
+            return Together(
+                version=answer.version,
+                asked=_placed(held, recommender, asked, np.ones(len(asked))),
+                items=_placed(
+                    held, recommender, [index.row(item.item_id) for item in answer], [item.score for item in answer]
+                ),
+                skipped=list(answer.skipped),
             )
 
     @routes.get("/map")
@@ -123,7 +148,7 @@ def exploring_routes(recommender: Recommender, config: ServingConfig) -> APIRout
     ) -> Placed:
         """The item that is nearest to a place on the map."""
         with recommender.versions.reading(version) as held:
-            return _placed(held, [_map_of(held).nearest(x, y)], [1.0])[0]
+            return _placed(held, recommender, [_map_of(held).nearest(x, y)], [1.0])[0]
 
     @routes.get("/items/{item_id:path}")
     def item(item_id: Annotated[str, Path(max_length=65_536)]) -> Items:
@@ -137,11 +162,27 @@ def _map_of(held: OpenVersion) -> PlacedItems:
     return held.part(PlacedItems, lambda: PlacedItems.open(held.index.version))
 
 
-def _placed(held: OpenVersion, rows: Iterable[int], scores: Iterable[float]) -> list[Placed]:
-    """Label rows and say where they are on the map."""
+def _facts_of(held: OpenVersion, recommender: Recommender) -> ItemFacts:
+    index = held.index
+    return held.part(ItemFacts, lambda: ItemFacts.open(recommender.store, index.version, index.items.column("item_id")))
+
+
+def _placed(
+    held: OpenVersion,
+    recommender: Recommender,
+    rows: Iterable[int],
+    scores: Iterable[float],
+    shared_boards: Iterable[int] = repeat(-1),
+) -> list[Placed]:
+    """Label rows, and say where they are on the map and what else is known of them."""
     numbers = [int(row) for row in rows]
-    places = _map_of(held).places_of(numbers)
+    places, facts = _map_of(held).places_of(numbers), _facts_of(held, recommender)
     return [
-        Placed(**vars(Item.of(held.index.recommendation(row, float(score)))), place=place)
-        for row, score, place in zip(numbers, scores, places, strict=True)
+        Placed(
+            **vars(Item.of(held.index.recommendation(row, float(score)))),
+            place=place,
+            facts=facts.of(row),
+            shared_boards=None if shared < 0 else int(shared),
+        )
+        for row, score, place, shared in zip(numbers, scores, places, shared_boards, strict=False)
     ]

@@ -23,12 +23,18 @@ def _few(columns: Any) -> Any:
     return columns
 
 
+def _short(text: Any) -> Any:
+    if isinstance(text, str) and len(text) > MAX_TEXT:
+        raise ValueError(f"got {len(text)} characters, expected at most {MAX_TEXT}")
+    return text
+
+
 ItemId = StrictInt | Annotated[StrictStr, Field(min_length=1, max_length=65_536)]
 # One wrong entry of a list is told, not a hundred thousand.
 ItemIds = Annotated[list[ItemId], Field(fail_fast=True, max_length=MAX_NAMED)]
-Categories = Annotated[list[Annotated[str, Field(max_length=MAX_TEXT)]], Field(fail_fast=True, max_length=MAX_NAMED)]
+Categories = Annotated[list[str], Field(fail_fast=True, max_length=MAX_NAMED)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-Text = Annotated[str, Field(max_length=MAX_TEXT)]
+Text = Annotated[str, BeforeValidator(_short)]
 Few = BeforeValidator(_few)
 Popularity = Annotated[float, Field(ge=0, le=10, description="0 = alike, 1 = most likely taken next.")]
 
@@ -74,9 +80,18 @@ class Items(BaseModel):
 
 
 class Placed(Item):
-    """An item, and where it is on the map: x and y between 0 and 1, nothing while the map is being made."""
+    """An item as the explorer shows it."""
 
-    place: tuple[float, float] | None = None
+    place: tuple[float, float] | None = Field(
+        default=None,
+        description="Where it is on the map, x and y between 0 and 1; nothing for an item that is not on it.",
+    )
+    facts: dict[str, str | float] = Field(
+        default={}, description="Its other categorical and numeric columns, such as brand and price."
+    )
+    shared_boards: int | None = Field(
+        default=None, description="Boards that hold it together with the item asked about."
+    )
 
 
 class Compared(BaseModel):
@@ -85,6 +100,21 @@ class Compared(BaseModel):
     version: str
     item: Placed = Field(description="Its score is the number of boards that hold it.")
     methods: dict[str, list[Placed]]
+    num_visits: int | None = Field(
+        default=None, description="Visits that the sampled walks made; nothing where they are too many to tell."
+    )
+    hops_counted: bool = Field(
+        default=False, description="Whether random_walk counts hops over all boards, because the visits are too few."
+    )
+
+
+class Together(BaseModel):
+    """An answer for several items, with these items."""
+
+    version: str
+    asked: list[Placed] = Field(description="The items asked about, as asked; their scores are their weights.")
+    items: list[Placed]
+    skipped: list[int | str] = Field(description="Ids of the question that say nothing.")
 
 
 class NewItemMessage(BaseModel):
@@ -168,7 +198,7 @@ class Overview(BaseModel):
     version: str
     num_items: int
     categories: list[Category] = Field(description="The largest ones.")
-    starters: list[Item] = Field(description="Popular items of different categories, to begin with.")
+    starters: list[Placed] = Field(description="Popular items of different categories, to begin with.")
 
 
 class MapDescription(BaseModel):

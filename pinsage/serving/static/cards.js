@@ -1,5 +1,7 @@
-// An item as a card: its picture if it has one, else a tile in its category's color.
+// An item as a card: its picture if it has one, else a tile in its category's color; beside it what can be done with it.
+import { collectButton } from "./basket.js";
 import { colored, element } from "./elements.js";
+import { factsOf, fewFactsOf } from "./facts.js";
 
 export function tile(item) {
   const letter = (item.title.match(/[\p{L}\p{N}]/u) ?? ["·"])[0].toUpperCase();
@@ -14,12 +16,17 @@ export function tile(item) {
 }
 
 export function cards(items, describe) {
-  return element("ol", { class: "cards" }, ...items.map((item) => element("li", {}, card(item, describe(item)))));
+  return element("ol", { class: "cards" }, ...items.map((item) => card(item, describe(item))));
 }
 
-function card(item, { href, meta = [], badge }) {
-  const line = element("span", { class: "meta" }, ...meta.map((each) => element("span", {}, each)));
+function card(item, { href, meta = [], badge, exclude }) {
+  const line = element("span", { class: "meta" }, ...meta.filter(Boolean).map((each) => element("span", {}, each)));
   if (badge) line.append(element("span", { class: "badge" }, badge));
-  const text = element("div", { class: "text" }, element("span", { class: "title", title: item.title }, item.title), line);
-  return element("a", { class: "card", href, "data-key": item.key }, tile(item), text);
+  const facts = fewFactsOf(item);
+  const text = element("div", { class: "text" }, element("span", { class: "title", title: item.title }, item.title),
+    facts.length ? element("span", { class: "few", title: factsOf(item).join("\n") }, facts.join(" · ")) : null, line);
+  const tools = element("div", { class: "tools" }, exclude
+    ? element("button", { type: "button", title: "Not this one", "aria-label": `Exclude ${item.title}`, onclick: exclude }, "×") : null,
+    collectButton(item, element));
+  return element("li", {}, element("a", { class: "card", href, "data-key": item.key }, tile(item), text), tools);
 }
