@@ -11,9 +11,9 @@ VECTOR = "vector."
 CATEGORICAL = "categorical."
 NUMERIC = "numeric."
 SPLITS = ("train", "tune", "test")
-# Numbers, weights and components of vectors are smaller: the square of 2**64 is beyond single precision, and larger
-# numbers such as the largest float or double are how files write "no number".
-LARGEST = 2.0**64
+# Numbers, weights and components of vectors are smaller in size: their squares stay within single precision, and larger
+# ones, such as the smallest integer and the largest float or double, are how files write "no number".
+LARGEST = 2.0**63
 
 _FEATURE_NAME = re.compile(r"[^\x00-\x1f]{1,100}")
 

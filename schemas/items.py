@@ -15,8 +15,8 @@ TIME_COLUMN = None
 REASONS = {
     "null_key": "item_id is null",
     "long_id": "the id is longer than allowed",
-    "wrong_vector": "a feature vector has another width than the others, or numbers that are null or not below 2**64",
-    "infinite_number": "a numeric column is infinite or its size 2**64 (1.8e19) or more",
+    "wrong_vector": "a feature vector has another width than the others, or numbers that are null or not below 2**63",
+    "infinite_number": "a numeric column is infinite or its size 2**63 (9.2e18) or more",
     "duplicate": "repeats the item_id of an earlier row",
 }
 OPTIONAL = pa.schema([])

@@ -19,7 +19,7 @@ REASONS = {
     "long_id": "an id is longer than allowed",
     "wrong_time": "saved_at is null or outside the partition's day",
     "unknown_item": "no items partition up to the day holds the item",
-    "wrong_weight": "weight is null, not above 0 or not below 2**64 (1.8e19)",
+    "wrong_weight": "weight is null, not above 0 or not below 2**63 (9.2e18)",
     "duplicate": "repeats board_id, item_id and saved_at of an earlier row",
 }
 # How much a save counts in the walks; a delivery without it has saves of weight 1.

@@ -6,6 +6,7 @@ No time is guessed: numbers have the one unit by which they lie in the years 199
 
 from __future__ import annotations
 
+from math import floor
 from typing import Any
 
 import numpy as np
@@ -155,8 +156,8 @@ def _split(column: pa.ChunkedArray, place: Place) -> tuple[NDArray[np.int64], ND
         return _integers(column), np.zeros(len(column), dtype=np.int64), marks(column.is_valid())
     if pa.types.is_decimal(kind):
         values = [0 if value is None else value for value in column.to_pylist()]
-        floors, valid = [int(value // 1) for value in values], marks(column.is_valid())
-        billionths = np.array([int((value % 1) * 10**9) for value in values], dtype=np.int64)
+        floors, valid = [floor(value) for value in values], marks(column.is_valid())
+        billionths = np.array([int((v - f) * 10**9) for v, f in zip(values, floors, strict=True)], dtype=np.int64)
     else:
         numbers = pc.fill_null(column.cast(pa.float64()), float("nan")).to_numpy()
         valid = ~np.isnan(numbers)
@@ -170,7 +171,7 @@ def _split(column: pa.ChunkedArray, place: Place) -> tuple[NDArray[np.int64], ND
         # Of a float no more digits are taken than it has.
         tick = 10.0 ** np.clip(np.floor(-np.log10(np.spacing(np.abs(numbers)))), 0, 9)
         billionths = np.round(np.round((numbers - floors) * tick) / tick * 10**9).astype(np.int64)
-    if (row := first_of(np.array([not abs(floor) < 2**63 for floor in floors], dtype=bool))) is not None:
+    if (row := first_of(np.array([not abs(whole) < 2**63 for whole in floors], dtype=bool))) is not None:
         raise place.refusal(row, floors[row], f"no time; expected {EXPECTED}")
     return np.array(floors, dtype=np.int64), billionths, valid
 

@@ -127,6 +127,63 @@ def test_faults_of_saves_are_found_whatever_else_is_wrong_with_the_row(faults: l
     assert not any(mask[:NUM_GOOD].any() for mask in found.masks.values())
 
 
+ITEM_FAULTS: dict[str, dict[str, Any]] = {
+    "null_key": {"item_id": None},
+    "long_id": {"item_id": LONG},
+    "wrong_vector": {"vector.image": [1.0, None]},
+    "infinite_number": {"numeric.price": -np.inf},
+}
+ENGAGEMENT_FAULTS: dict[str, dict[str, Any]] = {
+    "null_key": {"query_id": None},
+    "long_id": {"query_id": LONG},
+    "wrong_time": {"engaged_at": None},
+    "unknown_item": {"item_id": "unknown"},
+}
+GOOD_ITEM = {
+    "item_id": "9",
+    "title": None,
+    "text": None,
+    "image_url": None,
+    "vector.image": [1.0, 2.0],
+    "numeric.price": 5.0,
+}
+GOOD_ENGAGEMENT = {"query_id": "1", "item_id": "2", "engaged_at": NOON, "split": None}
+ITEM_SCHEMA = (
+    items.schema(pa.string(), pa.string())
+    .append(pa.field("vector.image", pa.list_(pa.float32())))
+    .append(pa.field("numeric.price", pa.float64()))
+)
+
+
+@pytest.mark.parametrize(
+    ("schema", "columns", "good", "faults"),
+    [
+        (items, ITEM_SCHEMA, GOOD_ITEM, ITEM_FAULTS),
+        (engagements, engagements.schema(pa.string(), pa.string()), GOOD_ENGAGEMENT, ENGAGEMENT_FAULTS),
+    ],
+)
+def test_every_combination_of_faults_is_found(
+    schema: ModuleType, columns: pa.Schema, good: dict[str, Any], faults: dict[str, dict[str, Any]]
+) -> None:
+    subsets = [subset for subset in all_subsets(faults) if not {"null_key", "long_id"} <= set(subset)]
+    rows = [good]
+    for subset in subsets:
+        row = dict(good)
+        for name in subset:
+            row |= faults[name]
+        rows.append(row)
+    known = pa.chunked_array([texts(range(10))]) if schema is engagements else None
+    widths = {"image": 2} if schema is items else {}
+    table = pa.Table.from_pylist(rows, schema=columns)
+    found = row_faults(table, schema, DAY, True, known, widths, ValidationConfig())
+    long_id_is_unknown = schema is engagements
+    for number, subset in enumerate(subsets, start=1):
+        marked = {name for name, mask in found.masks.items() if mask[number]}
+        expected = set(subset) | ({"unknown_item"} if long_id_is_unknown and "long_id" in subset else set())
+        assert marked == expected
+    assert not any(mask[0] for mask in found.masks.values())
+
+
 def test_a_failed_day_names_rows_and_counts_those_with_two_faults_under_each(tmp_path: Path) -> None:
     session = open_with_items(
         tmp_path, {"validation.max_no_board_share": 0.1, "validation.max_unknown_item_share": 0.1}
@@ -178,6 +235,7 @@ SIZES = [LARGEST, -LARGEST, float(np.finfo(np.float32).max), 1e154, -1e300, floa
 
 def test_numbers_vectors_and_weights_that_are_no_numbers_are_set_aside(tmp_path: Path) -> None:
     session = Session.open(str(tmp_path / "store"), SETTINGS)
+    assert float(np.iinfo(np.int64).min) == -LARGEST, "how pandas and databases write a missing integer"
     num, vector = len(SIZES) + 20, [1.0, 2.0]
     prices = [*SIZES, *[1.0] * 18, np.nextafter(LARGEST, 0), -1.0]
     vectors: list[list[float | None]] = [[0.5, size] for size in SIZES] + [[1.0, None]] + [[*vector]] * 19
@@ -198,6 +256,6 @@ def test_numbers_vectors_and_weights_that_are_no_numbers_are_set_aside(tmp_path:
     ]
     (set_aside,) = session.store.versions("quarantine/saves", DAY)
     heavy = set_aside.table("saves").column("row").to_pylist()
-    assert heavy == [*range(1, len(SIZES) + 1), num - 1, num], "in single precision 2**64 - 2048 is 2**64"
+    assert heavy == [*range(1, len(SIZES) + 1), num - 1, num], "in single precision the number below 2**63 is 2**63"
     examples = [example for entry in logs for example in entry.get("examples", [])]
     assert f"{DAY} row 1: wrong_vector, infinite_number (vector.image, numeric.price)" in examples
