@@ -6,7 +6,8 @@ Four dialects are read, which differ in quotes and backslashes:
   PostgreSQL's CSV, BigQuery, Snowflake);
 - ``spark``: within quotes a backslash escapes quotes and backslashes, elsewhere it is a character;
 - ``mysql``: a backslash escapes anything anywhere (MySQL with ENCLOSED BY, Hive, Python's csv with an escapechar);
-- ``text``: the same, and quotes are characters (COPY of PostgreSQL, MySQL's and Hive's tables with tabs).
+- ``text``: the same, and quotes are characters (COPY of PostgreSQL, MySQL's and Hive's tables with tabs); unless it is
+  stated, only files with tabs are taken for it.
 
 All files of a delivery are read strictly in each of them. The dialects that fit and that the files show no sign against
 must agree on every value; where they differ, the delivery is refused until one is stated.
@@ -68,6 +69,7 @@ class CsvFile:
     delimiter: str
     encoding: str
     blank_lines: int
+    num_rows: int
     longest_row: int
     dialect: int
     nulls: tuple[str, ...]
@@ -101,8 +103,15 @@ class CsvFile:
                 ),
             ) as reader,
         ):
+            num_rows = 0
             for batch in reader:
+                num_rows += batch.num_rows
                 yield pa.Table.from_batches([batch])
+        if num_rows != self.num_rows:
+            raise IngestError(
+                f"{self.path}: {num_rows:,} rows were read and {self.num_rows:,} counted; did the file change? Nothing "
+                "was written"
+            )
 
     def _chunks(self) -> Iterator[bytes]:
         if self.dialect == EXCEL:
@@ -162,6 +171,7 @@ def csv_files(paths: Sequence[str], options: CsvOptions, ids: Sequence[str]) -> 
             file.delimiter,
             file.encoding,
             file.blank_lines,
+            file.seen[dialect].num_rows,
             file.seen[dialect].longest_row,
             dialect,
             options.nulls,
@@ -183,6 +193,11 @@ class _Scanned:
             self.delimiter = options.delimiter or _delimiter(path, text, ids)
             self.blank_lines = len(re.findall(r"\r\n|\r|\n", text[: len(text) - len(text.lstrip("\r\n"))]))
             self.names = _names(path, text, self.delimiter, options.dialect)
+            if len(self.names) == 1 and not {*ids} <= {*self.names}:
+                raise IngestError(
+                    f"{path}: no column {', '.join(ids)}; its only column is {self.names[0][:200]!r}: state what "
+                    "separates columns with --delimiter; nothing was written"
+                )
             stated = [DIALECTS.index(options.dialect)] if options.dialect in DIALECTS else None
             self.has_backslash = False
             self.seen = self._scan(stated)

@@ -64,18 +64,19 @@ class Delivery:
 
     @cached_property
     def names(self) -> list[str]:
-        """The columns of the first file, and those that its folders name."""
-        first, where = self._files[0]
-        return [*first.names, *(name for name in where.keys if name not in first.names)]
+        """The columns that any file has, or that its folders name."""
+        return list(dict.fromkeys(name for file, where in self._files for name in [*file.names, *where.keys]))
 
     def require(self, columns: list[str]) -> None:
         """Check that every file has the columns: one that lacks some would give nulls which nobody asked for.
+
+        A key that stands nowhere in a file of JSON lines is null there: writers leave out what is null.
 
         Raises:
             IngestError: Naming the file and the columns.
         """
         for file, where in self._files:
-            require_columns(file.path, columns, [*file.names, *where.keys])
+            require_columns(file.path, columns, self.names if self.kind == "JSON" else [*file.names, *where.keys])
 
     def type_of(self, column: str) -> pa.DataType:
         """The type that holds the column's values in all files; what the names of folders say is text.
@@ -84,7 +85,10 @@ class Delivery:
             IngestError: There is no such type.
         """
         self.require([column])
-        kinds = {file.path: file.type_of(column) if column in file.names else pa.string() for file, _ in self._files}
+        kinds = {
+            file.path: file.type_of(column) if self._is_inside(column, file, where) else pa.string()
+            for file, where in self._files
+        }
         return common_type(column, kinds)
 
     def empty(self, columns: list[str]) -> pa.Table:
@@ -101,13 +105,15 @@ class Delivery:
         kinds = {name: self.type_of(name) for name in columns}
         for file, where in self._files:
             row = 1
-            for table in _read(
-                file, self.kind, [name for name in columns if name in file.names] or list(file.names[:1])
-            ):
+            inside = [name for name in columns if self._is_inside(name, file, where)] or list(file.names[:1])
+            for table in _read(file, self.kind, inside):
                 for start in range(0, table.num_rows, BATCH_ROWS):
                     part = table.slice(start, BATCH_ROWS)
                     yield Rows(file.path, row, _completed(file, where, part, kinds, row))
                     row += part.num_rows
+
+    def _is_inside(self, column: str, file: _File, where: DeliveredFile) -> bool:
+        return column in file.names or (self.kind == "JSON" and column not in where.keys)
 
     def may_hold_integers(self, column: str) -> bool:
         """Whether ids of the column are integers where all of them look so: text of a typed file stays text."""
@@ -133,6 +139,8 @@ def open_delivery(path: Path, options: CsvOptions | None = None, ids: Sequence[s
         files = csv_files([file.path for file in found], options or CsvOptions(), ids)
     elif kind == "JSON":
         files = [json_file(file.path) for file in found]
+        if not any(file.names for file in files):
+            raise IngestError(f"{path}: no rows, so its columns are unknown; nothing was written")
     else:
         files = [_parquet_file(file.path) for file in found]
     return Delivery(path, kind, list(zip(files, found, strict=True)))

@@ -38,12 +38,12 @@ class JsonFile:
         return tuple(self.kinds)
 
     def type_of(self, column: str) -> pa.DataType:
-        """The type that holds all values of a column.
+        """The type that holds all values of a column; null for one that no row has.
 
         Raises:
             IngestError: There is none.
         """
-        kind = self.kinds[column]
+        kind = self.kinds.get(column, pa.null())
         if isinstance(kind, IngestError):
             raise kind
         return kind
@@ -76,8 +76,6 @@ def json_file(path: str) -> JsonFile:
             except IngestError as error:
                 kinds[name] = error  # of no concern unless the column is asked for
         row += len(rows)
-    if not kinds:
-        raise IngestError(f"{path}: no rows, so its columns are unknown; {_EXPECTED}")
     return JsonFile(path, kinds)
 
 

@@ -56,7 +56,7 @@ class IngestMapping(BaseModel, frozen=True, extra="forbid"):
 
     delimiter: str | None = Field(
         default=None,
-        pattern="^[\\x01\\t -~]$",
+        pattern=r"^[\x01\t !#-/:-@\[\]^`{-~]$",
         description="Character between the columns of CSV files; without one it is told from their header.",
     )
     csv_dialect: str = Field(

@@ -175,6 +175,7 @@ REFUSED = {
     "a short row": ("item_id,title\n1,a\n\n2\n", {}, r"row 2: Expected 2 columns, got 1"),
     "two columns of one name": ("item_id,title, title\n1,a,b\n", {}, r"multiple columns named title"),
     "two delimiters in the header": ("item,id;title,a\n1,2,3\n", {}, r"holds ',' and ';'; state .*--delimiter"),
+    "a delimiter of its own": ("item_id:title\n1:a\n", {}, r"no column item_id.*'item_id:title': state .*--delimiter"),
     "another delimiter than stated": ("item_id,title\n1,a\n", {"delimiter": ";"}, r"no column item_id"),
     "another dialect than stated": ('item_id,title\n1,"a \\"b\\""\n', {"dialect": "excel"}, r"row 1: 'b' follows"),
     "an unknown escape": ("item_id,title\n1,a\\d\n", {"dialect": "text"}, r"row 1: a backslash before 'd'"),

@@ -11,8 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tasks.ingest import ingest
 from tasks.ingestion.columns import IngestError
 from tasks.ingestion.files import open_delivery
+from tasks.session import Session
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 Typed = tuple[list[Any], pa.DataType]
@@ -93,3 +95,13 @@ def test_a_column_that_one_file_lacks(tmp_path: Path) -> None:
     pq.write_table(pa.table({"y": [1]}), tmp_path / "x" / "1.parquet")
     with pytest.raises(IngestError, match=r"1\.parquet: no column x; its columns are: y"):
         list(open_delivery(tmp_path / "x").batches(["x"]))
+
+
+def test_a_column_that_only_later_files_have(tmp_path: Path) -> None:
+    for number, columns in enumerate([{"item_id": [1]}, {"title": ["a"], "item_id": [2]}]):
+        (tmp_path / "items").mkdir(exist_ok=True)
+        pq.write_table(pa.table(columns), tmp_path / "items" / f"{number}.parquet")
+    session = Session.open(str(tmp_path / "store"))
+    with pytest.raises(IngestError, match=r"0\.parquet: no column title; its columns are: item_id"):
+        ingest(session, items=tmp_path / "items", saves=None, day="2026-03-01")
+    assert list(session.store.objects.walk("raw")) == []

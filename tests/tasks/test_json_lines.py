@@ -113,3 +113,17 @@ def test_lines_that_are_refused(tmp_path: Path, case: str) -> None:
     text, message = REFUSED[case]
     with pytest.raises(IngestError, match=rf"items\.jsonl: {message}"):
         read(tmp_path / "items.jsonl", ["x"], text)
+
+
+def test_writers_leave_out_what_is_null(tmp_path: Path) -> None:
+    folder = tmp_path / "items"
+    folder.mkdir()
+    for number, text in enumerate([lines({"item_id": 1}), lines({"item_id": 2, "x": 5}), ""]):
+        (folder / f"part-{number}.json").write_text(text)
+    delivery = open_delivery(folder)
+    assert delivery.type_of("x") == "int64"
+    assert [rows.table.to_pylist() for rows in delivery.batches(["item_id", "x"])] == [
+        [{"item_id": 1, "x": None}], [{"item_id": 2, "x": 5}],
+    ]  # fmt: skip
+    with pytest.raises(IngestError, match=r"part-0\.json: no column y; its columns are: item_id, x"):
+        list(delivery.batches(["y"]))
