@@ -124,7 +124,7 @@ def ingest(
             default_day = _default_day(session, source, day, spills)
             _spill(source, spill, mapping, kinds, default_day)
             spills[source.table] = spill
-            notes += [f"{text} ({count:,} rows)" for text, count in sorted(source.notes.items())]
+            notes += [f"{text} ({count:,} row{'s' * (count != 1)})" for text, count in sorted(source.notes.items())]
             if default_day != day:
                 notes.append(
                     f"items have no column with times: all count from {default_day}, the first day of the saves; "

@@ -96,7 +96,9 @@ class TimeColumn:
         fields = pc.extract_regex(texts, _NUMBER).combine_chunks()
         whole = pc.struct_field(fields, "whole").cast(pa.int64())
         fraction = pc.utf8_slice_codeunits(pc.utf8_rpad(pc.struct_field(fields, "fraction"), 9, "0"), 0, 9)
-        return self._of_numbers(_integers(whole), _integers(fraction), valid, place)
+        below, billionths = marks(pc.starts_with(texts, "-")), _integers(fraction)
+        below &= billionths > 0  # -0.5 is 0.5 above -1
+        return self._of_numbers(_integers(whole) - below, np.where(below, 10**9 - billionths, billionths), valid, place)
 
     def _of_numbers(
         self, whole: NDArray[np.int64], billionths: NDArray[np.int64], valid: NDArray[np.bool_], place: Place

@@ -159,8 +159,9 @@ def test_a_stated_unit_is_believed_and_its_range_checked(tmp_path: Path) -> None
     assert save_times(tmp_path, ["2026030112"], timestamp_unit="s")[0].year == 2034
     with pytest.raises(IngestError, match=r"row 1 is 58134-.*expected 1970 to 2199"):
         save_times(tmp_path, pa.array([SECONDS * 1000]), timestamp_unit="s")
-    with pytest.raises(IngestError, match=r"row 1 is 1969-12-31.*expected 1970 to 2199"):
-        save_times(tmp_path, pa.array([-1]), timestamp_unit="ms")
+    for before in (pa.array([-1]), ["-0.5"], ["-1"], pa.array([-0.5]), pa.array([Decimal("-0.5")])):
+        with pytest.raises(IngestError, match=r"row 1 is 1969-12-31.*expected 1970 to 2199"):
+            save_times(tmp_path, before, timestamp_unit="ms")
 
 
 def test_units_are_held_against_those_of_earlier_batches() -> None:
