@@ -3,7 +3,6 @@
 import os
 import sys
 from contextlib import suppress
-from typing import NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -11,7 +10,8 @@ from pydantic_core import ErrorDetails
 
 from tasks.cli import ablate, doctor, ingest, look, operate, plan, run, serve  # noqa: F401  # each registers its commands
 from tasks.cli.app import app, emit, errors
-from tasks.cli.streams import open_closed_streams
+from tasks.cli.limits import limit_met
+from tasks.cli.streams import close_streams, open_closed_streams, stream_fault
 from tasks.logs import log_to_stderr
 from tasks.terminal_text import never_fail_to_print, printable
 
@@ -27,40 +27,43 @@ def main() -> None:
     "message": ...}}``; standard error is for the log.
     """
     open_closed_streams()
+    never_fail_to_print()
+    log_to_stderr()
+    sys.exit(close_streams(_exit_code()))
+
+
+def _exit_code() -> int:
     from pinsage.config import ConfigError
     from pinsage.store import StoreError
 
-    never_fail_to_print()
-    log_to_stderr()
     try:
         # Typer prints its own refusals, for people; for machines they come here.
-        sys.exit(app(standalone_mode="--json" not in sys.argv))
+        return int(app(standalone_mode="--json" not in sys.argv) or 0)
     except SystemExit as ended:
-        if ended.code != INTERRUPTED:
-            raise
-        _end("Interrupted", "what was finished is kept; the same command goes on there", INTERRUPTED)
+        if ended.code == INTERRUPTED:
+            return _end("Interrupted", "what was finished is kept; the same command goes on there", INTERRUPTED)
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except typer.TyperException as error:
-        _end("UsageError", error.format_message(), error.exit_code)
+        return _end("UsageError", error.format_message(), error.exit_code)
     except ValidationError as error:
-        _end(error.title, "; ".join(map(_reason, error.errors())), 1)
-    except PermissionError as error:
-        _end(
-            type(error).__name__,
-            f"{error.filename or error}: {error.strerror or 'not allowed'} for user {os.geteuid()}; change who may use "
-            "the file, or run as a user who may",
-            1,
-        )
-    except (
-        StoreError,
-        ConfigError,
-        ValueError,
-        LookupError,
-        RuntimeError,
-        OSError,
-    ) as error:
-        _end(type(error).__name__, str(error.args[0] if isinstance(error, KeyError) and error.args else error), 1)
-    except Exception as error:  # nobody expected it: the traceback follows
-        if "--json" in sys.argv:
+        return _end(error.title, "; ".join(map(_reason, error.errors())), 1)
+    except (StoreError, ConfigError) as error:
+        return _end(type(error).__name__, str(error), 1)
+    except Exception as error:
+        limit = stream_fault(error) or limit_met(error)
+        if limit is not None:
+            return _end(type(error).__name__, limit, 1)
+        if isinstance(error, PermissionError):
+            return _end(
+                type(error).__name__,
+                f"{error.filename or error}: {error.strerror or 'not allowed'} for user {os.geteuid()}; change who may "
+                "use the file, or run as a user who may",
+                1,
+            )
+        if isinstance(error, (ValueError, LookupError, RuntimeError, OSError)):
+            message = error.args[0] if isinstance(error, KeyError) and error.args else error
+            return _end(type(error).__name__, str(message), 1)
+        if "--json" in sys.argv:  # nobody expected it: the traceback follows
             emit({"error": {"type": type(error).__name__, "message": str(error)}})
         raise
 
@@ -70,12 +73,17 @@ def _reason(fault: ErrorDetails) -> str:
     return f"{fault['loc'][-1]}: got {fault['input']!r}, {fault['msg']}" if fault["loc"] else fault["msg"]
 
 
-def _end(kind: str, message: str, code: int) -> NoReturn:
-    if "--json" in sys.argv:
-        with suppress(OSError):  # standard output itself may be what fails
+def _end(kind: str, message: str, code: int) -> int:
+    """Say how it ended, as far as there is anyone to read it; returns ``code``."""
+    try:
+        if "--json" in sys.argv:
             emit({"error": {"type": kind, "message": message}})
-            sys.exit(code)
-    errors.print(f"[bold red]error[/] {kind}:", end=" ")
-    # One line where a program or a log reads it; a terminal is wrapped at words.
-    errors.print(printable(message), markup=False, soft_wrap=not errors.is_terminal)
-    sys.exit(code)
+            sys.stdout.flush()
+            return code
+    except OSError:
+        pass  # the line below says it
+    with suppress(OSError):
+        errors.print(f"[bold red]error[/] {kind}:", end=" ")
+        # One line where a program or a log reads it; a terminal is wrapped at words.
+        errors.print(printable(message), markup=False, soft_wrap=not errors.is_terminal)
+    return code
