@@ -20,7 +20,7 @@ ADVICE = {
     errno.EROFS: "it can only be read: choose another folder (PINSAGE_CACHE, TMPDIR, --root), or mount it for writing",
 }
 # Libraries that are not written in Python say it in text alone.
-NUMBER = re.compile(r"(?:\[Errno |os error |errno: ?)(\d+)")
+NUMBER = re.compile(r"(?:\[errno |os error |errno: ?)(\d+)", re.IGNORECASE)
 TEXTS = {
     "can't start new thread": errno.EAGAIN,
     "can't allocate memory": errno.ENOMEM,
