@@ -38,6 +38,8 @@ def limit_met(error: BaseException) -> str | None:
         if number in ADVICE:
             limit = f" (now {resource.getrlimit(resource.RLIMIT_NOFILE)[0]})" if number == errno.EMFILE else ""
             said, system = _text(error), os.strerror(number)
+            if ";" in said:  # it says what to do already
+                return said
             named = said if system in said else f"{said}: {system}".removeprefix(": ")
             return f"{named}{limit}; {ADVICE[number]}; what was finished is kept"
     return None
