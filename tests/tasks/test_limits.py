@@ -86,7 +86,7 @@ def test_limits_are_recognised(error: Exception, said: str) -> None:
     assert said in str(limit_met(error))
     wrapper = LookupError("a wrapper")
     wrapper.__context__ = error
-    assert said in str(limit_met(wrapper))
+    assert said.rpartition("; ")[2] in str(limit_met(wrapper))
 
 
 @pytest.mark.parametrize("error", [ValueError("No such item"), KeyError("x"), OSError(errno.ENOENT, "x"), Exception()])
