@@ -18,6 +18,7 @@ from tasks.ingestion.csv_files import CsvOptions, csv_files
 from tasks.ingestion.file_types import as_common, common_type
 from tasks.ingestion.folders import EXPECTED, DeliveredFile, delivered_files, kind_of
 from tasks.ingestion.json_files import json_file
+from tasks.ingestion.packed import refuse_other_kind
 from tasks.ingestion.spill import BATCH_ROWS
 
 
@@ -169,6 +170,7 @@ def _parquet_file(path: str) -> _ParquetFile:
         with open(path, "rb") as file:
             start = file.read(4)
         if start != b"PAR1":
+            refuse_other_kind(path, start)
             held = "encrypted Parquet; deliver it decrypted" if start == b"PARE" else f"{start!r} at its start"
             raise IngestError(f"{path}: can't be read as Parquet: {held if start else 'the file is empty'}; {EXPECTED}")
         fragment = pads.ParquetFileFormat().make_fragment(path, LocalFileSystem())

@@ -26,7 +26,16 @@ def open_bytes(path: str) -> pa.NativeFile:
     if codec is None:
         with open(path, "rb") as file:
             start = file.read(4)
-        for magic, advice in _OTHER_KINDS.items():
-            if start.startswith(magic):
-                raise IngestError(f"{path}: its bytes are {advice}; nothing was written")
+        refuse_other_kind(path, start)
     return pa.input_stream(path, compression=codec)
+
+
+def refuse_other_kind(path: str, start: bytes) -> None:
+    """Check the first bytes of a file against those of kinds that its name does not tell.
+
+    Raises:
+        IngestError: They are those of another kind.
+    """
+    for magic, advice in _OTHER_KINDS.items():
+        if start.startswith(magic):
+            raise IngestError(f"{path}: its bytes are {advice}; nothing was written")

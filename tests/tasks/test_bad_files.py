@@ -240,8 +240,8 @@ def test_a_folder_that_is_no_table(session: Session, tmp_path: Path, content: st
         write(folder / "a.csv", "board_id,item_id,saved_at\n1,2,2026-03-01\n")
         write(folder / "b.parquet", saves())
     elif content == "other":
-        write(folder / "notes.xlsx", b"PK")
-    with pytest.raises(IngestError, match=r"saves.*expected"):
+        write(folder / "notes.xlsx", b"PK\x03\x04")
+    with pytest.raises(IngestError, match=r"saves.*(expected|Excel workbook)"):
         ingest(session, items=None, saves=folder)
 
 
