@@ -17,7 +17,6 @@ from pinsage.config import PinSageConfig
 from pinsage.store import StoreError, Version
 from pinsage.store.digests import plain
 from pinsage.store.names import split_uri
-from tasks.ingestion.deliveries import TABLES
 from tasks.plan import STAGES
 from tasks.session import Session
 
@@ -110,8 +109,7 @@ def _flat(dataset: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _rules(session: Session, catalog: Version) -> Mapping[str, Any]:
     """By which rules the newest partition of a catalog was validated."""
-    partitions = catalog.json("partitions")
-    uris = [partitions[table][-1] for table in TABLES if partitions.get(table)]
+    uris = sorted(used.uri for used in catalog.inputs if used.uri.startswith("validated/saves/"))
     rules: Mapping[str, Any] = session.store.version(uris[-1]).manifest.config.get("rules", {}) if uris else {}
     return rules
 
