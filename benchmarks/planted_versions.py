@@ -76,9 +76,13 @@ def plant_version(
         store, "graph", day, tag, [],
         arrays={name: getattr(csr, name) for name in ("item_offsets", "item_boards", "board_offsets", "board_items")},
     )  # fmt: skip
+    delivered = _commit(store, "validated/items", day, tag, [], tables={"items": _with_facts(items, num_items)})
+    catalog = _commit(
+        store, "catalog", day, tag, [delivered], documents={"partitions": {"items": [delivered.uri], "saves": []}}
+    )
     document, encoder_arrays = encoder.state()
     features = _commit(
-        store, "features", day, tag, [graph],
+        store, "features", day, tag, [catalog, graph],
         arrays={"features": encoded, **encoder_arrays},
         documents={"encoder": document, "columns": [vars(block) for block in encoder.blocks]},
         tables={"item_labels": item_labels(items, config)},
@@ -121,6 +125,13 @@ def _items(tag: str, num_items: int, rng: np.random.Generator) -> pa.Table:
             ),
         }
     )
+
+
+def _with_facts(items: pa.Table, num_items: int) -> pa.Table:
+    """The items with columns that only people read: every other one has a brand, every one a price."""
+    brands = pa.array([f"brand {item % 7}" if item % 2 else None for item in range(num_items)])
+    prices = pa.array([item + 0.5 for item in range(num_items)])
+    return items.append_column("categorical.brand", brands).append_column("numeric.price", prices)
 
 
 def _commit(

@@ -112,6 +112,7 @@ def exploring_routes(recommender: Recommender, config: ServingConfig) -> APIRout
                     held, recommender, [index.row(item.item_id) for item in answer], [item.score for item in answer]
                 ),
                 skipped=list(answer.skipped),
+                unknown_categories=list(answer.unknown_categories),
             )
 
     @routes.get("/map")

@@ -115,6 +115,7 @@ class Together(BaseModel):
     asked: list[Placed] = Field(description="The items asked about, as asked; their scores are their weights.")
     items: list[Placed]
     skipped: list[int | str] = Field(description="Ids of the question that say nothing.")
+    unknown_categories: list[str] = Field(description="Categories of the question that no item has.")
 
 
 class NewItemMessage(BaseModel):

@@ -18,21 +18,22 @@ export async function showTogether(view, state, overview, link, change, fail) {
     categories: state.category.length ? state.category : null,
   });
   // Somebody may ask for none that is known: then the chips stay, to take some away.
-  const answer = await send("/together", question(FIRST + 1)).catch((fault) => ({ asked: [], items: [], skipped: [], fault }));
+  const answer = await send("/together", question(FIRST + 1)).catch((fault) => ({ asked: [], items: [], skipped: [], unknown_categories: [], fault }));
   const names = new Map([...answer.asked, ...(await labels(state.not))].map((item) => [item.key, item]));
   const without = (list, key) => list.filter((other) => other !== key);
-  const asked = state.with.map((key, place) => chip(names.get(key) ?? { key, title: key, category: "" }, names.has(key) ? link(key) : null, [
+  const asked = state.with.map((key, place) => chip(names.get(key) ?? { key, title: key, categories: [] }, names.has(key) ? link(key) : null, [
     place ? ["↑", "Ask as the newest:", () => change({ with: [key, ...without(state.with, key)] })] : null,
     ["×", "Remove", () => change({ with: without(state.with, key) })]], names.has(key) || answer.fault ? "" : "unknown, skipped"));
   const excluded = state.not.map((key) =>
-    chip(names.get(key) ?? { key, title: key, category: "" }, null, [["×", "Allow again:", () => change({ not: without(state.not, key) })]]));
+    chip(names.get(key) ?? { key, title: key, categories: [] }, null, [["×", "Allow again:", () => change({ not: without(state.not, key) })]]));
   const wanted = state.category.map((name) =>
-    chip({ title: name, category: name }, null, [["×", "Remove", () => change({ category: without(state.category, name) })]]));
+    chip({ title: name, categories: [name] }, null, [["×", "Remove", () => change({ category: without(state.category, name) })]]));
   const parts = [
     element("h1", {}, "What goes with these together?"),
     element("ol", { class: "chips asked-chips", "aria-label": "Items asked about, the newest first" }, ...asked),
     answer.skipped.length ? element("p", { class: "skipped", role: "status" },
       `Skipped, this version knows nothing of ${answer.skipped.length === 1 ? "it" : "them"}: ${answer.skipped.join(", ")}`) : null,
+    answer.unknown_categories.length ? element("p", { class: "skipped", role: "status" }, `No item is in: ${answer.unknown_categories.join(", ")}`) : null,
     element("div", { class: "conditions" },
       slider("popularity", "Looks for", "what is alike", "the next pick", state.popularity, (popularity) => change({ popularity })),
       slider("decay", "Older items count", "not at all", "like the newest", state.decay, (decay) => change({ decay })),
@@ -56,7 +57,7 @@ function chip(item, href, actions, note = "") {
   return colored(element("li", { class: "chip" }, element("span", { class: "hue" }),
     element(href ? "a" : "span", { href, class: "name", title: item.title }, item.title), note ? element("small", {}, note) : null,
     ...actions.filter(Boolean).map(([sign, label, act]) =>
-      element("button", { type: "button", "aria-label": `${label} ${item.title}`, title: label.replace(":", ""), onclick: act }, sign))), item.category);
+      element("button", { type: "button", "aria-label": `${label} ${item.title}`, title: label.replace(":", ""), onclick: act }, sign))), item);
 }
 
 // Categories come from the map's description, which names all of them.

@@ -113,6 +113,90 @@ def test_a_search_by_keys_leads_to_neighbors_of_every_method_and_back(page: Page
     expect(page.locator("nav [aria-current=page]")).to_have_text("Neighbors")
 
 
+def test_rows_grow_until_all_is_shown(page: Page) -> None:
+    page.goto("/#item=item-7")
+    row = page.locator("[data-method=content]")
+    expect(row.locator(".card")).to_have_count(6)
+    for number in (24, 42, 60):
+        row.get_by_role("button", name="More").focus()
+        page.keyboard.press("Enter")
+        expect(row.locator(".card")).to_have_count(number)
+        expect(row.locator(".card").nth(number - 18 if number < 60 else 42)).to_be_focused()
+    expect(row.get_by_role("button", name="More")).to_have_count(0)
+    expect(page.locator("[data-method=random_walk] .card")).to_have_count(5)
+    expect(page.locator("[data-method=random_walk]").get_by_role("button", name="More")).to_have_count(0)
+    expect(page.locator("[data-method=random_walk] .visits")).to_contain_text("20 visits")
+
+
+def test_cards_tell_brand_price_and_shared_boards(page: Page) -> None:
+    page.goto("/#item=item-7")
+    expect(page.locator(".asked .facts")).to_contain_text("brand brand 0 · price 7.5")
+    card = page.locator("[data-method=pinsage] .card").first
+    number = int((card.get_attribute("data-key") or "").removeprefix("item-"))
+    expect(card.locator(".few")).to_contain_text(f"price {number}.5")
+    expect(card.locator(".meta")).to_contain_text(re.compile(r"\d boards? shared"))
+
+
+def test_items_are_collected_and_asked_about_together_under_conditions(page: Page) -> None:
+    page.goto("/#view=together")
+    page.get_by_role("button", name=re.compile("^Collect two word")).first.click()
+    asked = page.locator(".asked-chips li")
+    expect(asked).to_have_count(1)
+    page.goto("/#item=item-17")
+    collect = page.locator(".asked").get_by_role("button", name="Collect two word7 thing 17")
+    collect.focus()
+    page.keyboard.press("Enter")
+    expect(collect).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("thing 17")
+    together = page.get_by_role("link", name="Together 2")
+    together.click()
+    expect(asked).to_have_count(2)
+    expect(asked.first).to_contain_text("two word7 thing 17")
+    cards = page.locator(".recommended .card")
+    expect(cards).to_have_count(6)
+
+    page.get_by_label("Only of category").fill("two kind 3")
+    page.get_by_role("button", name="Add").click()
+    expect(page.locator(".recommended .tile", has_text="two kind 3")).to_have_count(6)
+    gone = cards.first.get_attribute("data-key") or ""
+    page.locator(".recommended").get_by_role("button", name=re.compile("^Exclude")).first.click()
+    expect(page).to_have_url(re.compile(f"not={gone}"))
+    expect(page.get_by_role("list", name="Excluded items").locator(".chip")).to_have_count(1)
+    expect(page.locator(f".recommended [data-key={gone}]")).to_have_count(0)
+    page.get_by_role("button", name=re.compile("^Allow again")).click()
+    expect(page.locator(f".recommended [data-key={gone}]")).to_have_count(1)
+    page.get_by_role("button", name="Remove two kind 3").click()
+    expect(page.locator(".recommended .tile", has_text="two kind 3")).not_to_have_count(6)
+
+    page.get_by_role("button", name=re.compile("^Ask as the newest")).click()
+    expect(asked.nth(1)).to_contain_text("two word7 thing 17")
+    page.get_by_label("Older items count").press("ArrowLeft")
+    expect(page).to_have_url(re.compile("decay=0.7"))
+    page.reload()
+    expect(asked).to_have_count(2)
+    page.get_by_role("button", name="Remove two word7 thing 17").click()
+    expect(asked).to_have_count(1)
+    expect(page.get_by_role("link", name="Together 1")).to_be_visible()
+
+
+def test_unknown_items_of_a_list_are_named(page: Page) -> None:
+    page.goto("/#view=together&with=item-7&with=gone")
+    expect(page.get_by_role("status")).to_contain_text("gone")
+    expect(page.locator(".recommended .card")).to_have_count(6)
+    expect(page.locator(".asked-chips li").nth(1)).to_contain_text("unknown, skipped")
+
+
+def test_a_list_of_unknown_items_alone_can_be_mended(browser: Browser, url: str) -> None:
+    page = browser.new_page(base_url=url)
+    page.goto("/#view=together&with=gone&with=item-7")
+    page.get_by_role("button", name="Remove two word7 thing 7").click()
+    expect(page.get_by_role("alert")).to_contain_text("'gone' is not among the 300 items")
+    page.get_by_role("button", name="Remove gone").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("What goes with several items?")
+    expect(page.get_by_role("alert")).to_be_hidden()
+    page.close()
+
+
 def test_a_search_for_nothing_says_so(page: Page) -> None:
     page.goto("/")
     page.get_by_role("combobox").fill("no such thing")

@@ -148,6 +148,40 @@ def test_methods_are_compared_within_one_version(served: tuple[httpx.Client, Pat
     assert [each["score"] for each in compared["methods"]["popularity"]] == sorted(degrees, reverse=True)[:5]
 
 
+def test_what_the_explorer_shows_of_an_item_comes_from_its_catalog_and_graph(
+    served: tuple[httpx.Client, Path, tuple[str, ...]],
+) -> None:
+    client, root, uris = served
+    compared = client.get("/items/item-7/comparison", params={"k": 20}).json()
+    assert compared["item"]["facts"] == {"category": "one kind 7", "brand": "brand 0", "price": 7.5}
+    assert (compared["num_visits"], compared["hops_counted"]) == (20, False)
+    store = Store.open(root)
+    graph = store.input_of(store.version(uris[0]), "graph")
+    offsets, boards = graph.array("item_offsets"), graph.array("item_boards")
+    for found in compared["methods"]["pinsage"]:
+        row = int(found["key"].removeprefix("item-"))
+        of_both = (set(boards[offsets[each] : offsets[each + 1]].tolist()) for each in (7, row))
+        assert found["shared_boards"] == len(set.intersection(*of_both))
+    assert {each["facts"].get("brand") for each in client.get("/overview").json()["starters"]} - {None}
+
+
+def test_several_items_are_answered_as_by_similar_with_what_the_explorer_shows(client: httpx.Client) -> None:
+    question = {
+        "items": ["item-7", "gone", "item-17"],
+        "k": 5,
+        "categories": ["one kind 7"],
+        "excluded_ids": ["item-27"],
+    }
+    similar, together = client.post("/similar", json=question).json(), client.post("/together", json=question).json()
+    assert [each["key"] for each in together["items"]] == [each["key"] for each in similar["items"]]
+    assert [each["key"] for each in together["asked"]] == ["item-7", "item-17"]
+    assert together["skipped"] == ["gone"]
+    assert all(each["facts"]["price"] for each in together["items"] + together["asked"])
+    assert client.post("/together", json={"items": ["gone"]}).status_code == 404
+    assert client.post("/together", json={"items": ["item-7"], "k": 51}).status_code == 422
+    assert client.post("/together", json={"items": [], "new_item": {"title": "word7"}}).json()["asked"] == []
+
+
 def test_the_map_has_a_place_for_every_item_and_finds_the_item_of_a_place(client: httpx.Client) -> None:
     described = client.get("/map").json()
     assert described["num_points"] == 300
