@@ -83,10 +83,17 @@ def plan_garbage(
     objects = list(_objects(store))
     commits = {uri: info for info in objects if "/_commits/" in info.key and (uri := _uri_of(info.key))}
     # References are listed last: one that is appended meanwhile is seen, whatever it points to.
-    kept = _reachable(store, _roots(store) | _newest(commits, keep, intermediate))
+    kept, missing = _reachable(store, _roots(store) | _newest(commits, keep, intermediate))
     oldest_kept_time = time.time() - grace_seconds
     # An uncommitted version is spared as a whole while any of its objects is young: its attempt may still be running.
     young = {_uri_of(info.key) for info in objects if info.modified >= oldest_kept_time}
+    torn = {_uri_of(info.key) for info in objects} & (missing - young - commits.keys())
+    if torn:
+        uri = min(filter(None, torn))
+        raise DamagedVersionError(
+            f"version {uri} is in use and its files are there, but its commit is gone, which says what it was made "
+            f"from; nothing is planned: restore {_commit_key(uri)} from a copy, or run its stage again"
+        )
     doomed = [info for info in objects if (uri := _uri_of(info.key)) and uri not in kept and uri not in young]
     # What was committed later may be made from what was committed before, never the other way round.
     doomed.sort(
@@ -109,7 +116,7 @@ def collect_garbage(store: Store, plan: GarbagePlan, *, grace_seconds: float = 8
         DamagedVersionError: As `plan_garbage`; nothing was deleted then.
         StorageError: As `plan_garbage`; or an object cannot be deleted.
     """
-    in_use = _reachable(store, _roots(store)) if plan.keys else set()
+    in_use = _reachable(store, _roots(store))[0] if plan.keys else set()
     committed_since: dict[str, bool] = dict.fromkeys(plan.versions, False)
     for key in plan.keys:
         uri = _uri_of(key)
@@ -272,9 +279,10 @@ def _newest(commits: dict[str, ObjectInfo], keep: int, intermediate: Collection[
     return {uri for found in partitions.values() for _, uri in sorted(found)[-keep:] if keep > 0}
 
 
-def _reachable(store: Store, roots: set[str]) -> set[str]:
-    """The roots and everything that they were made from."""
+def _reachable(store: Store, roots: set[str]) -> tuple[set[str], set[str]]:
+    """The roots and everything that they were made from; and which of these are not committed."""
     kept: set[str] = set()
+    missing: set[str] = set()
     waiting: list[tuple[str, Input | None]] = [(uri, None) for uri in sorted(roots)]
     while waiting:
         uri, item = waiting.pop()
@@ -284,9 +292,11 @@ def _reachable(store: Store, roots: set[str]) -> set[str]:
         version = store.find(*split_uri(uri))
         if version is not None:
             waiting.extend((source.uri, source) for source in version.inputs)
-        elif item is not None:
+            continue
+        missing.add(uri)
+        if item is not None:
             waiting.extend((alike, None) for alike in _alike(store, item))
-    return kept
+    return kept, missing
 
 
 def _alike(store: Store, item: Input) -> Iterator[str]:

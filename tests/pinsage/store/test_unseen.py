@@ -16,7 +16,7 @@ import obstore
 import pytest
 
 from pinsage.store import DamagedVersionError, StorageError, Store, StoreError, Version
-from pinsage.store.garbage import collect_garbage, plan_garbage
+from pinsage.store.garbage import collect_garbage, drop_version, plan_garbage
 from pinsage.store.pins import pins
 from tests.faults.fork_server import PROJECT
 
@@ -157,11 +157,27 @@ def test_a_head_that_points_to_nothing(store: Store, root: Path) -> None:
         plan(store)
 
 
-def test_an_earlier_entry_that_points_to_nothing_keeps_its_files(store: Store, root: Path) -> None:
+def test_a_commit_that_is_gone_while_its_files_are_there(store: Store, root: Path) -> None:
     first = store.ref("published").history()[0].uri.rsplit("/", 1)[1]
     store.ref("published").point_to(commit(store, "index", [], 3).uri)
-    (root / f"index/{DAY}/_commits/{first}.json").unlink()
-    assert not [key for key in plan_garbage(store, keep=0, grace_seconds=-60).keys if first in key]
+    path = root / f"index/{DAY}/_commits/{first}.json"
+    path.rename(path.with_name(f"{path.name}~"))
+    with pytest.raises(DamagedVersionError, match=f"{first} is in use and its files are there"):
+        plan(store)
+    for file in (root / f"index/{DAY}").glob(f"*/{first}/*"):
+        file.unlink()  # as `drop_version` would have done
+    assert first not in str(plan(store))
+
+
+def test_an_attempt_at_what_was_dropped_is_no_damage(store: Store) -> None:
+    first = store.ref("published").history()[0].uri
+    store.ref("published").point_to(commit(store, "index", [], 3).uri)
+    drop_version(store, first)
+    out = store.write("index", partition=DAY, inputs=[commit(store, "graph", [])], config={"note": 1}, code_version=1)
+    assert out.uri == first
+    out.write_json("note", 1)
+    plan_garbage(store, keep=0)
+    out.commit().verify()
 
 
 def test_an_input_named_wrongly_keeps_what_has_its_content(store: Store, root: Path) -> None:
