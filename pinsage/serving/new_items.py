@@ -1,7 +1,8 @@
 """Items that no version has: embedded as queries by the model's layers from their own columns, without neighbors.
 
 A new item was never saved, so its degree is 0 and it pools nothing; what is left of CONVOLVE (Ying et al. 2018,
-algorithm 1) is the item's own half of W. The encoder is the one that the model was trained on.
+algorithm 1) is the item's own half of W. The encoder is the one that the model was trained on. Columns that the item
+does not bring are taken from items that are alike in the others (`missing_columns`).
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from pinsage.features.assemble import FeatureEncoder
+from pinsage.features.assemble import Block, FeatureEncoder
 from pinsage.serving.answers import NothingKnownError, RefusedRequestError
+from pinsage.serving.missing_columns import filled
 from pinsage.store import Store, Version
 
 if TYPE_CHECKING:
@@ -46,11 +48,13 @@ class NewItemEmbedder:
     Args:
         encoder: Fitted on the items that the model was trained on.
         network: The model, in evaluation mode.
+        features: Of these items, float32 [num_items, width], memory mapped.
     """
 
-    def __init__(self, encoder: FeatureEncoder, network: PinSage) -> None:
+    def __init__(self, encoder: FeatureEncoder, network: PinSage, features: np.ndarray) -> None:
         self._encoder = encoder
         self._network = network
+        self._features = features
 
     @classmethod
     def open(cls, store: Store, index: Version) -> NewItemEmbedder:
@@ -64,7 +68,8 @@ class NewItemEmbedder:
         features = store.input_of(model, "features")
         arrays = {name: features.array(name) for name in features.names() if name.startswith("text_")}
         encoder = FeatureEncoder.from_state(features.json("encoder"), arrays)
-        return cls(encoder, PinSage.from_state(model.json("architecture"), load_file(model.path("weights"))))
+        network = PinSage.from_state(model.json("architecture"), load_file(model.path("weights")))
+        return cls(encoder, network, features.array("features"))
 
     def embed(self, item: NewItem) -> np.ndarray:
         """The item's row of the index, float32 [width].
@@ -80,6 +85,8 @@ class NewItemEmbedder:
             raise NothingKnownError(
                 f"the new item brings nothing that the model understands; it understands {self._understood()}"
             )
+        blocks = self._encoder.blocks
+        h[0] = filled(h[0], blocks, [block for block in blocks if self._brings(item, block)], self._features)
         with torch.inference_mode():
             output = features = torch.from_numpy(h)
             nobody, nothing = torch.full((1, 1), -1), torch.zeros(1, 1)
@@ -87,6 +94,15 @@ class NewItemEmbedder:
                 output = convolution.convolve_fixed(output, nobody, nothing)
             vector: np.ndarray = self._network.embeddings(output, features, torch.zeros(1)).numpy()[0]
         return vector
+
+    def _brings(self, item: NewItem, block: Block) -> bool:
+        given = {
+            "vector": item.vectors.keys() & {block.name},
+            "text": item.title or item.text,
+            "categorical": item.categories.keys() & {block.name},
+            "numeric": item.numbers,
+        }
+        return bool(given.get(block.kind))
 
     def _as_table(self, item: NewItem) -> pa.Table:
         encoder = self._encoder

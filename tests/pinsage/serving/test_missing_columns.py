@@ -1,0 +1,56 @@
+"""A new item that brings few columns: the others come from items that are alike, and its neighbors are of its kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.planted_versions import COMMUNITIES
+from pinsage import NewItem, Recommender
+from pinsage.features.assemble import Block
+from pinsage.serving.config import ServingConfig
+from pinsage.serving.missing_columns import filled
+
+BLOCKS = [
+    Block("look", 0, 2, "vector"),
+    Block("text", 2, 4, "text"),
+    Block("numeric", 4, 5, "numeric"),
+    Block("log_degree", 5, 6, "log_degree"),
+]
+FEATURES = np.float32([[1, 0, 0.6, 0.8, 2, 1], [0, 1, 0, 1, -1, 3], [0, 1, 1, 0, -3, 5]])
+
+
+def test_missing_blocks_are_those_of_items_that_are_alike_in_the_others() -> None:
+    row = np.float32([0, 0, 0, 1, 0, -1])
+    weights = np.array([0.8, 1.0]) / 1.8
+    found = filled(row, BLOCKS, [BLOCKS[1]], FEATURES)
+    np.testing.assert_allclose(found[:2], weights / np.linalg.norm(weights), rtol=1e-5, err_msg="of unit length")
+    np.testing.assert_allclose(found[2:4], [0, 1], err_msg="what it brings stays")
+    np.testing.assert_allclose(found[4], weights @ [2, -1], rtol=1e-5)
+    assert found[5] == -1, "the graph does not know it"
+    assert row.tolist() == [0, 0, 0, 1, 0, -1]
+
+
+def test_a_whole_item_and_one_unlike_all_stay_as_they_are() -> None:
+    whole = np.float32([1, 0, 0, 1, 5, -1])
+    np.testing.assert_array_equal(filled(whole, BLOCKS, BLOCKS[:3], FEATURES), whole)
+    unlike = np.float32([0, 0, 0, -1, 0, -1])
+    np.testing.assert_array_equal(filled(unlike, BLOCKS, [BLOCKS[1]], FEATURES), unlike)
+
+
+@pytest.mark.parametrize("column", ["title", "category"])
+def test_neighbors_of_an_item_known_by_one_column_are_of_its_kind(
+    planted: tuple[Path, tuple[str, ...]], column: str
+) -> None:
+    with Recommender(planted[0], ServingConfig(poll_seconds=0)) as recommender:
+        for kind in range(COMMUNITIES):
+            item = {
+                "title": NewItem(title=f"word{kind} unheard of"),
+                "category": NewItem(categories={"category": f"one kind {kind}"}),
+            }[column]
+            found = [
+                int(str(each.item_id).rpartition("-")[2]) % COMMUNITIES for each in recommender.similar_to_new(item)
+            ]
+            assert found.count(kind) >= 9, (kind, found)
