@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from tasks.cli import ablate, doctor, ingest, look, operate, plan, run, serve  # noqa: F401  # each registers its commands
 from tasks.cli.app import app, emit, errors
-from tasks.cli.limits import limit_met
+from tasks.cli.limits import damaged_kernel, limit_met
 from tasks.cli.streams import close_streams, open_closed_streams, stream_fault
 from tasks.logs import log_to_stderr
 from tasks.terminal_text import never_fail_to_print, printable
@@ -50,7 +50,7 @@ def _exit_code() -> int:
     except (StoreError, ConfigError) as error:
         return _end(type(error).__name__, str(error), 1)
     except Exception as error:
-        limit = stream_fault(error) or limit_met(error)
+        limit = stream_fault(error) or limit_met(error) or damaged_kernel(error)
         if limit is not None:
             return _end(type(error).__name__, limit, 1)
         if isinstance(error, PermissionError):

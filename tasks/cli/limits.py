@@ -1,4 +1,4 @@
-"""What the system would not give, in words: space, open files, processes, memory."""
+"""What the system would not give, in words: space, open files, processes, memory; and a damaged cache of kernels."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import resource
+import traceback
 from collections.abc import Iterator
 
 ADVICE = {
@@ -42,6 +43,17 @@ def limit_met(error: BaseException) -> str | None:
                 return said
             named = said if system in said else f"{said}: {system}".removeprefix(": ")
             return f"{named}{limit}; {ADVICE[number]}; what was finished is kept"
+    return None
+
+
+def damaged_kernel(error: BaseException) -> str | None:
+    """Say which cache of compiled kernels an error comes from and what to do; None where it comes from none."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_globals.get("__name__") == "numba.core.caching" and not isinstance(error, OSError):
+            folder = getattr(frame.f_locals.get("self"), "cache_path", None) or getattr(
+                frame.f_locals.get("self"), "_cache_path", "__pycache__ (or NUMBA_CACHE_DIR)"
+            )
+            return f"a compiled kernel cannot be read: {error}; remove {folder}, it is made again"
     return None
 
 

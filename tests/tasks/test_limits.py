@@ -7,12 +7,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numba
 import pytest
 
 from benchmarks.planted_versions import plant_version
 from pinsage.store import Store
-from tasks.cli.limits import limit_met
+from tasks.cli.limits import damaged_kernel, limit_met
 
 PROJECT = Path(__file__).parents[2]
 FULL = "/dev/full"
@@ -92,3 +94,23 @@ def test_limits_are_recognised(error: Exception, said: str) -> None:
 @pytest.mark.parametrize("error", [ValueError("No such item"), KeyError("x"), OSError(errno.ENOENT, "x"), Exception()])
 def test_other_errors_are_none_of_them(error: Exception) -> None:
     assert limit_met(error) is None
+
+
+def test_a_damaged_cache_of_kernels_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    source = tmp_path / "kernel.py"
+    source.write_text("def double(value):\n    return 2 * value\n")
+
+    def double() -> Any:
+        names: dict[str, Any] = {"__name__": "kernel", "__file__": str(source)}
+        exec(compile(source.read_text(), str(source), "exec"), names)
+        return numba.njit(cache=True)(names["double"])
+
+    assert double()(2) == 4
+    (index,) = tmp_path.rglob("*.nbi")
+    index.write_bytes(b"")
+    with pytest.raises(EOFError) as caught:
+        double()(2)
+    assert f"remove {index.parent}, it is made again" in str(damaged_kernel(caught.value))
+    index.unlink()
+    assert double()(2) == 4
