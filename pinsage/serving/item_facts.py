@@ -7,12 +7,15 @@ opened when the explorer first shows an item.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pinsage.features.categorical import split_values
+from pinsage.serving.categories import readable
 from pinsage.store import Store, UnknownVersionError, Version
 
 PREFIXES = ("categorical.", "numeric.")
@@ -22,9 +25,15 @@ MAX_COLUMNS = 12
 
 @dataclass(frozen=True)
 class ItemFacts:
-    """Columns in row order of the index, by their names without prefix; none where the catalog is gone."""
+    """Columns in row order of the index; none where the catalog is gone.
+
+    Attributes:
+        columns: By their names without prefix, texts and float64.
+        separator: Of several values in one text.
+    """
 
     columns: dict[str, pa.Array]
+    separator: str = ""
 
     @classmethod
     def open(cls, store: Store, index: Version, item_ids: pa.ChunkedArray) -> ItemFacts:
@@ -36,7 +45,8 @@ class ItemFacts:
             item_ids: Its items in row order.
         """
         try:
-            catalog = store.input_of(store.input_of(index, "features"), "catalog")
+            features = store.input_of(index, "features")
+            catalog = store.input_of(features, "catalog")
             tables = [_facts(store.version(uri)) for uri in catalog.json("partitions")["items"]]
         except (LookupError, UnknownVersionError):
             return cls({})
@@ -49,23 +59,30 @@ class ItemFacts:
         newest[rows.drop_null().to_numpy()] = held  # the later assignment wins
         taken = facts.take(pa.array(newest, mask=newest < 0))
         names = [name for name in taken.column_names if name != "item_id"][:MAX_COLUMNS]
-        return cls({name.partition(".")[2]: taken.column(name).combine_chunks() for name in names})
+        columns = {name.partition(".")[2]: taken.column(name).combine_chunks() for name in names}
+        return cls(columns, str(features.manifest.config.get("categorical_separator", "")))
 
     def of(self, row: int) -> dict[str, str | float]:
-        """What is known of a row; numbers stay numbers."""
-        values = {name: column[row].as_py() for name, column in self.columns.items()}
-        return {name: value for name, value in values.items() if value not in (None, "")}
+        """What is known of a row; numbers stay numbers, and those that JSON has no word for are left out."""
+        cells = ((name, column[row].as_py()) for name, column in self.columns.items())
+        values = {
+            name: readable(tuple(split_values(cell, self.separator))) if isinstance(cell, str) else cell
+            for name, cell in cells
+        }
+        return {name: value for name, value in values.items() if _says(value)}
+
+
+def _says(value: str | float | None) -> bool:
+    return isfinite(value) if isinstance(value, float) else bool(value)
 
 
 def _facts(items: Version) -> pa.Table:
-    """Ids and facts of one partition; categories as text, several of them with commas between."""
+    """Ids and facts of one partition."""
     schema = pq.read_schema(items.path("items"))
     names = [name for prefix in PREFIXES for name in schema.names if name.startswith(prefix)]
     table = items.table("items", columns=["item_id", *names])
     columns = {"item_id": table.column("item_id")}
     for name in names:
         column = table.column(name)
-        if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-            column = pc.binary_join(column.cast(pa.list_(pa.string())), ", ")
         columns[name] = column.cast(pa.float64()) if name.startswith(PREFIXES[1]) else column.cast(pa.string())
     return pa.table(columns)

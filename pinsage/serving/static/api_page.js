@@ -29,7 +29,21 @@ function section(method, path, route) {
     shown.textContent = `${response.status}\n${json ? JSON.stringify(JSON.parse(text), null, 2) : text.slice(0, 20_000)}`;
     shown.hidden = false;
   });
-  return element("section", { class: "route" }, element("h2", {}, element("b", {}, method), path), element("p", {}, route.description ?? ""), form, shown);
+  return element("section", { class: "route" }, element("h2", {}, element("b", {}, method), path), element("p", {}, route.description ?? ""), form, answers(route), shown);
+}
+
+// What comes back, field by field.
+function answers(route) {
+  const name = route.responses["200"]?.content?.["application/json"]?.schema?.$ref?.split("/").at(-1);
+  if (!name) return null;
+  const fields = Object.entries(description.components.schemas[name].properties);
+  return element("details", {}, element("summary", {}, `Answers ${name}`),
+    element("dl", {}, ...fields.flatMap(([field, each]) => [element("dt", {}, element("code", {}, field)), element("dd", {}, told(each))])));
+}
+
+function told(schema) {
+  const of = (schema.items ?? schema).$ref?.split("/").at(-1);
+  return [of && (schema.items ? `list of ${of}` : of), schema.description].filter(Boolean).join("; ") || (schema.type ?? "");
 }
 
 function field(name, parameter) {
