@@ -305,6 +305,7 @@ def _dialect(files: Sequence[_Scanned], options: CsvOptions) -> int:
         return dialect
     if not any(file.has_backslash for file in files):
         _require_fit(files, EXCEL, "quotes within quotes are doubled")
+        _require_same_rows(files)
         return EXCEL
     candidates = [dialect for dialect in range(len(DIALECTS)) if all(dialect in file.seen for file in files)]
     fitting = [
@@ -321,6 +322,17 @@ def _dialect(files: Sequence[_Scanned], options: CsvOptions) -> int:
         ways = " or ".join(_READ_AS[dialect] for dialect in sorted(readings.values()))
         raise IngestError(f"{_first_escape(files, fitting)} can be read {ways}: {_STATE}")
     return readings.popitem()[1]
+
+
+def _require_same_rows(files: Sequence[_Scanned]) -> None:
+    """Check that two titles of one quote each, from a program that knows no quotes, do not swallow the rows between."""
+    for file in files:
+        seen = file.seen.get(TEXT)
+        if seen is not None and not seen.fault and seen.num_rows != file.seen[EXCEL].num_rows:
+            raise IngestError(
+                f"{file.path}: {file.seen[EXCEL].num_rows:,} rows if quotes enclose fields (--csv-dialect excel), "
+                f"{seen.num_rows:,} rows if they are characters (--csv-dialect text): {_STATE}"
+            )
 
 
 def _first_escape(files: Sequence[_Scanned], dialects: Sequence[int]) -> str:

@@ -105,6 +105,14 @@ def test_copy_of_postgresql(tmp_path: Path) -> None:
     assert titles(tmp_path / "items.tsv", quoted, dialect="text") == ['"best"', None]
 
 
+def test_quotes_that_may_swallow_rows(tmp_path: Path) -> None:
+    rows = 'item_id\ttitle\tbrand\n1\t"\tacer\n2\t"\tacer\n3\tb\tacer\n'
+    with pytest.raises(IngestError, match=r"items\.tsv: 2 rows if quotes enclose .*excel.*, 3 rows if .*text"):
+        titles(tmp_path / "items.tsv", rows)
+    assert titles(tmp_path / "items.tsv", rows, dialect="text") == ['"', '"', "b"]
+    assert titles(tmp_path / "items.tsv", 'item_id\ttitle\n1\t"two\nlines"\n2\t"a, b"\n') == ["two\nlines", "a, b"]
+
+
 @pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
 @pytest.mark.parametrize("delimiter", [",", "\t", ";", "|"])
 def test_what_python_and_excel_write(tmp_path: Path, quoting: int, delimiter: str) -> None:
