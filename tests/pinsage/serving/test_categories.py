@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from pinsage import Filter, NewItem, Recommender
 from pinsage.serving.answers import RefusedRequestError
 from pinsage.serving.categories import Categories
 from pinsage.serving.config import ServingConfig
+from pinsage.serving.service.messages import Items
 from pinsage.store import Store
 from tests.pinsage.serving.running import running_service
 
@@ -68,6 +70,13 @@ def test_a_filter_passes_items_that_have_any_of_its_categories(recommender: Reco
     assert {each.item_id for each in either} == set(everything) - {"item-0"}, "item 0 has none"
     assert odd[0].category == f"{odd[0].categories[0]}, one half 1"
     assert odd[0].categories[1] == "one half 1"
+
+
+def test_an_answer_goes_over_the_wire_as_it_is_declared(recommender: Recommender) -> None:
+    only = Filter(categories=["one half 1", "unheard of"])
+    sent = json.loads(Items.of(recommender.similar("item-7", 2, only=only)).model_dump_json())
+    assert sent["items"][0]["categories"][1] == "one half 1"
+    assert sent["unknown_categories"] == ["unheard of"]
 
 
 def test_an_unknown_category_is_told(recommender: Recommender) -> None:
