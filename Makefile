@@ -7,7 +7,7 @@ export ANNOY_COMPILER_ARGS ?= -O3,-ffast-math,-fno-associative-math,-fpermissive
 # Great Expectations and the CLI stay silent on the network.
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help setup demo demo-up test check format bench bench-peers lock clean up down test-docker audit
+.PHONY: help setup demo demo-up docs test check format bench bench-peers lock clean up down test-docker audit
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,10 @@ demo: setup ## Run a year of real shop data through Airflow, to recommendations
 
 demo-up: setup ## Keep Airflow of the demo running until Ctrl-C
 	$(BIN)/python -m tasks.demo --up
+
+docs: setup ## Build the documentation into build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "build/site/index.html; with search: $(BIN)/python -m http.server --directory build/site --bind 127.0.0.1"
 
 test: setup ## Run the tests
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
