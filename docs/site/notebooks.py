@@ -20,11 +20,16 @@ def executed(notebook: Path) -> nbformat.NotebookNode:
 
     Raises:
         CellExecutionError: A cell failed; the message holds its source and its traceback.
+        ValueError: A cell wrote to standard error: a warning, or the traceback of a plot that cannot be drawn.
     """
     document = nbformat.read(notebook, as_version=4)
     with TemporaryDirectory() as folder:
         where = {"metadata": {"path": folder}}
         NotebookClient(document, timeout=CELL_SECONDS, resources=where, config=KERNEL).execute()
+    for cell in document.cells:
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr":
+                raise ValueError(f"{notebook.name}: {cell.source}\nwrote to standard error:\n{output.text}")
     return document
 
 

@@ -83,7 +83,7 @@ def assert_printed(block: Block, printed: str) -> None:
 
 
 def _plain(text: str) -> Iterator[str]:
-    return (" ".join(line.split()) for line in text.splitlines())
+    return (" ".join(line.replace("┃", "│").split()) for line in text.splitlines())
 
 
 def _shell(page: Path) -> str:
