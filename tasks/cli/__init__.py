@@ -8,7 +8,7 @@ import typer
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from tasks.cli import ablate, doctor, ingest, look, operate, plan, run, serve  # noqa: F401  # each registers its commands
+from tasks.cli import ablate, digests, doctor, ingest, look, operate, plan, run, serve  # noqa: F401  # each registers its commands
 from tasks.cli.app import app, emit, errors
 from tasks.cli.limits import damaged_kernel, limit_met
 from tasks.cli.streams import close_streams, open_closed_streams, stream_fault

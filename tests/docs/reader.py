@@ -20,6 +20,7 @@ PROJECT = Path(__file__).parents[2]
 PLACEHOLDERS = {
     r"\bITEM\b": "item-7",
     r'"newest", "older"': '"item-1", "item-2"',
+    r"\bSTORE_(BEFORE|AFTER)\b": "store",
 }
 SERVICE_PORT = "8080"
 START_SECONDS = 120
