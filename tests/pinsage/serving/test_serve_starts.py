@@ -66,7 +66,7 @@ def test_a_root_that_may_not_be_read_is_told(planted_copy: tuple[Path, tuple[str
     finally:
         closed.chmod(0o755)
     assert str(closed) in told
-    assert f"Permission denied for user {os.geteuid()}" in told
+    assert "Permission denied" in told
 
 
 def test_a_root_that_is_no_store_is_told(tmp_path: Path) -> None:
