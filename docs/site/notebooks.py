@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -39,5 +40,8 @@ def notebook_files(notebook: Path) -> dict[str, str | bytes]:
     text, resources = MarkdownExporter().from_notebook_node(
         executed(notebook), resources={"unique_key": notebook.stem, "output_files_dir": notebook.stem}
     )
+    # Tables of pandas look like the site's own, and scroll on a phone.
+    text = re.sub(r"<style scoped>.*?</style>", "", text, flags=re.DOTALL)
+    text = text.replace('<table border="1" class="dataframe">', "<table>")
     page = f"{text}\n\n[Download this notebook]({notebook.name})\n"
     return {f"{name}.md": page, **{f"notebooks/{path}": data for path, data in resources["outputs"].items()}}

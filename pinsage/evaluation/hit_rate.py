@@ -16,7 +16,7 @@ def hits(ranks: NDArray[np.float64], k: int) -> NDArray[np.float64]:
 
 
 def hit_rate(ranks: NDArray[np.float64], k: int) -> float:
-    """Mean of :func:`hits` over the queries whose rank is defined; NaN if there is none.
+    """Mean of `hits` over the queries whose rank is defined; NaN if there is none.
 
     Args:
         ranks: rank of each query's positive, 1 = best, NaN = undefined, [n].

@@ -19,7 +19,7 @@ def reciprocal_ranks(ranks: NDArray[np.float64], scale: int = 1) -> NDArray[np.f
 
 
 def mean_reciprocal_rank(ranks: NDArray[np.float64], scale: int = 1) -> float:
-    """Mean of :func:`reciprocal_ranks` over the queries whose rank is defined; NaN if there is none.
+    """Mean of `reciprocal_ranks` over the queries whose rank is defined; NaN if there is none.
 
     Args:
         ranks: rank of each query's positive, 1 = best, NaN = undefined, [n].

@@ -111,7 +111,7 @@ class FeatureEncoder:
 
     @property
     def width(self) -> int:
-        """Columns of what :meth:`encode` returns."""
+        """Columns of what `encode` returns."""
         return self.blocks[-1].stop
 
     def encode(
@@ -174,7 +174,7 @@ class FeatureEncoder:
         return unit_rows(matrix)
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """The encoder as a JSON document and named arrays; :meth:`from_state` is the way back."""
+        """The encoder as a JSON document and named arrays; `from_state` is the way back."""
         text, arrays = (None, {}) if self.text is None else self.text.state()
         document = {
             "format": FORMAT,
@@ -191,7 +191,7 @@ class FeatureEncoder:
 
     @classmethod
     def from_state(cls, document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> FeatureEncoder:
-        """The encoder that :meth:`state` took apart.
+        """The encoder that `state` took apart.
 
         Raises:
             ValueError: the document was written in another format.

@@ -82,7 +82,7 @@ class CategoricalEncoder:
         return {value: column for column, value in enumerate(self.values)}
 
     def state(self) -> dict[str, Any]:
-        """The encoder as JSON; :meth:`from_state` is the way back."""
+        """The encoder as JSON; `from_state` is the way back."""
         return {
             "values": list(self.values),
             "width": self.width,
@@ -93,7 +93,7 @@ class CategoricalEncoder:
 
     @classmethod
     def from_state(cls, document: Mapping[str, Any]) -> CategoricalEncoder:
-        """The encoder that :meth:`state` wrote down."""
+        """The encoder that `state` wrote down."""
         return cls(
             values=tuple(document["values"]),
             width=int(document["width"]),

@@ -33,7 +33,7 @@ class NumericEncoder:
 
     @property
     def width(self) -> int:
-        """Columns of what :meth:`encode` returns: m, and one for every flagged column."""
+        """Columns of what `encode` returns: m, and one for every flagged column."""
         return len(self.means) + sum(self.flagged)
 
     @classmethod
@@ -73,7 +73,7 @@ class NumericEncoder:
         return (np.concatenate(columns, axis=1) / np.sqrt(max(len(self.means), 1))).astype(np.float32)
 
     def state(self) -> dict[str, Any]:
-        """The encoder as JSON; :meth:`from_state` is the way back."""
+        """The encoder as JSON; `from_state` is the way back."""
         return {
             "means": list(self.means),
             "deviations": list(self.deviations),
@@ -83,7 +83,7 @@ class NumericEncoder:
 
     @classmethod
     def from_state(cls, document: Mapping[str, Any]) -> NumericEncoder:
-        """The encoder that :meth:`state` wrote down."""
+        """The encoder that `state` wrote down."""
         return cls(
             means=tuple(document["means"]),
             deviations=tuple(document["deviations"]),

@@ -45,7 +45,7 @@ class TextEncoder:
 
     @property
     def width(self) -> int:
-        """Columns of what :meth:`encode` returns."""
+        """Columns of what `encode` returns."""
         return int(self.components.shape[0])
 
     @classmethod
@@ -101,7 +101,7 @@ class TextEncoder:
         return np.ascontiguousarray(self.components.T, dtype=np.float32)
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """The encoder as JSON and named arrays; :meth:`from_state` is the way back."""
+        """The encoder as JSON and named arrays; `from_state` is the way back."""
         document: dict[str, Any] = {"terms": list(self.terms), "ngrams": self.ngrams}
         if self.segmented:  # left out where it makes no difference, as by encoders from before there was a choice
             document["segmented"] = True
@@ -109,7 +109,7 @@ class TextEncoder:
 
     @classmethod
     def from_state(cls, document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> TextEncoder:
-        """The encoder that :meth:`state` took apart."""
+        """The encoder that `state` took apart."""
         return cls(
             tuple(document["terms"]),
             arrays["idf"],

@@ -158,7 +158,7 @@ class ShardedIndex:
         float32 angles can't tell near neighbors apart when all angles are small.
 
         Args:
-            query: float [width], in the model's space (see :meth:`Geometry.queries`).
+            query: float [width], in the model's space (see `Geometry.queries`).
             k: items wanted; fewer come back only when the trees hold fewer.
             exclude: item rows never answered.
             search_k: overrides the search effort.

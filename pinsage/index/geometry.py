@@ -76,7 +76,7 @@ class Geometry:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
-        """Inverse of :meth:`to_json`."""
+        """Inverse of `to_json`."""
         return cls(**values)
 
     def to_json(self) -> dict[str, Any]:

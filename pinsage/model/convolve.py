@@ -12,14 +12,12 @@ from torch_geometric.nn import MessagePassing
 
 
 class PinSageConv(MessagePassing):
-    r"""One localised convolution.
+    """One localised convolution.
 
-    .. math::
-        n_u = \sum_v a_{uv} \mathrm{ReLU}(Q h_v + q), \quad
-        z_u = \mathrm{ReLU}(W [h_u ; n_u] + w), \quad z_u \leftarrow z_u / \lVert z_u \rVert_2
+        n_u = Σ_v a_uv ReLU(Q h_v + q)
+        z_u = ReLU(W [h_u ; n_u] + w),  z_u ← z_u / ‖z_u‖
 
-    The importances :math:`a_{uv}` of a node sum to 1; a node without neighbors pools zero. A zero :math:`z_u` stays
-    zero.
+    The importances a_uv of a node sum to 1; a node without neighbors pools zero. A zero z_u stays zero.
 
     Args:
         in_channels: I, width of the incoming representations.

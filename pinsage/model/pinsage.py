@@ -29,13 +29,11 @@ class Block(NamedTuple):
 
 
 class PinSage(nn.Module):
-    r"""Embeddings of items from features and neighborhoods.
+    """Embeddings of items from features and neighborhoods.
 
-    .. math::
-        z = G_2 \mathrm{ReLU}(G_1 [h^{(K)} ; h^{(0)}] + g), \quad z \leftarrow z / \lVert z \rVert, \quad
-        p = w \log(1 + d) + v^\top h^{(K)}
+        z = G₂ ReLU(G₁ [h⁽ᴷ⁾ ; h⁽⁰⁾] + g),  z ← z / ‖z‖,  p = w log(1 + d) + v · h⁽ᴷ⁾
 
-    The score of item i for query q is :math:`z_q^\top z_i / \tau + p_i`, with the item's degree d as of the day.
+    The score of item i for query q is z_q · z_i / τ + p_i, with the item's degree d as of the day.
 
     Args:
         in_width: F.

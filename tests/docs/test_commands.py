@@ -58,6 +58,7 @@ def test_blocks_work_beside_a_store(page: Path, desk: Path, small_settings: dict
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2400)  # seven trainings as a reader has them, which other work beside them slows down
 def test_the_tutorial_and_what_builds_on_it_work_from_nothing(tmp_path: Path) -> None:
     for name in FROM_NOTHING:
         follow(PROJECT / "docs" / name, tmp_path, {})
