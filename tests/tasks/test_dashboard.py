@@ -183,12 +183,12 @@ def test_thousands_of_days_are_listed_page_by_page_and_read_for_one_page_only(
     fingerprint = uri.rpartition("/")[2]
     stamp = "2026-03-01T00:00:00+00:00"
     for number, day in enumerate(days, 1):  # by hand: three thousand commits are none of the dashboard's business
-        (root / "_refs" / "raw" / "saves" / day).mkdir(parents=True)
-        path = root / "_refs" / "published" / f"{number:012d}.json"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(
-            f'{{"name":"published","number":{number},"uri":"index/{day}/{fingerprint}","recorded_at":"{stamp}"}}'
-        )
+        for name, entry, version in (("published", number, "index"), (f"raw/saves/{day}", 1, "raw/saves")):
+            path = root / "_refs" / name / f"{entry:012d}.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(
+                f'{{"name":"{name}","number":{entry},"uri":"{version}/{day}/{fingerprint}","recorded_at":"{stamp}"}}'
+            )
     reads: list[str] = []
     get = type(session.store.objects).get
     monkeypatch.setattr(type(session.store.objects), "get", lambda self, key: reads.append(key) or get(self, key))
