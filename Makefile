@@ -23,10 +23,10 @@ setup: .venv/ready ## Build .venv from the locked requirements
 	touch $@
 
 demo: setup ## Run a year of real shop data through Airflow, to recommendations
-	$(BIN)/python -m tasks.demo
+	$(BIN)/python -m pinsage_airflow.demo
 
 demo-up: setup ## Keep Airflow of the demo running until Ctrl-C
-	$(BIN)/python -m tasks.demo --up
+	$(BIN)/python -m pinsage_airflow.demo --up
 
 docs: setup ## Build the documentation into build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet

@@ -35,11 +35,11 @@ from benchmarks.warm_pages import WarmPages, bytes_below
 from pinsage.model.config import ModelConfig
 from pinsage.model.pinsage import PinSage
 from pinsage.store import Version
-from tasks.embed_items import embed_items, open_inference
-from tasks.embedding.sources import EMBEDDINGS
-from tasks.intermediate import EMBEDDING_LAYERS
-from tasks.prepared import Prepared
-from tasks.session import Session
+from tasks.embed.embed_items import embed_items, open_inference
+from tasks.embed.sources import EMBEDDINGS
+from tasks.prepare.prepared import Prepared
+from tasks.runtime.intermediate import EMBEDDING_LAYERS
+from tasks.runtime.session import Session
 
 PROJECT = Path(__file__).parents[1]
 PEERS = PROJECT / ".bench-peers" / "bin" / "python"

@@ -27,7 +27,7 @@ from benchmarks.process_tree import Measured, measure
 from pinsage.store import Store, Version
 from pinsage.store.garbage import drop_version
 from schemas import saves as saves_table
-from tasks.days import add_days
+from tasks.runtime.days import add_days
 
 FIRST_DAY = "2026-01-01"
 BATCH_ROWS = 131_072

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from tasks.build_graph import build_graph
-from tasks.session import Session
+from tasks.prepare.build_graph import build_graph
+from tasks.runtime.session import Session
 
 if __name__ == "__main__":
     root, catalog, workers = sys.argv[1:]

@@ -19,11 +19,11 @@ from typing import Any
 from benchmarks.process_tree import measure
 from pinsage.store import Store, Version
 from pinsage.store.objects import Objects
-from tasks.days import add_days, day_range
-from tasks.ingestion.deliveries import COMMIT_THREADS, TABLES, Deliveries
-from tasks.plan import STAGES, plan
-from tasks.prepared import as_of_day, graph_day
-from tasks.session import Session
+from tasks.data.deliveries import COMMIT_THREADS, TABLES, Deliveries
+from tasks.flow.plan import STAGES, plan
+from tasks.prepare.prepared import as_of_day, graph_day
+from tasks.runtime.days import add_days, day_range
+from tasks.runtime.session import Session
 
 LAST_DAY = "2026-03-20"
 FACTS = {"num_rows": 1000, "timed": True, "id_type": "string", "board_id_type": "string"}

@@ -22,9 +22,9 @@ from pinsage.model.config import ModelConfig
 from pinsage.model.layerwise import Layerwise
 from pinsage.model.pinsage import PinSage
 from pinsage.store import Store, Version
-from tasks.build_index import build_index
-from tasks.featurize_items import item_labels
-from tasks.session import Session
+from tasks.prepare.featurize_items import item_labels
+from tasks.publish.build_index import build_index
+from tasks.runtime.session import Session
 
 COMMUNITIES = 10
 VECTOR_WIDTH = 16

@@ -18,14 +18,14 @@ from typing import Any
 from pinsage.evaluation.hit_rate import hit_rate
 from pinsage.evaluation.random_walk import random_walk_ranks
 from pinsage.walks.importance import importance_neighborhoods
-from tasks.build_catalog import build_catalog
-from tasks.build_graph import build_graph
-from tasks.build_pairs import item_vocabulary, pairs_of
-from tasks.ingestion.deliveries import Deliveries
-from tasks.prepared import as_of_day, days_to_validate
-from tasks.sample_neighborhoods import open_graph
-from tasks.session import Session
-from tasks.validate import validate_days
+from tasks.data.deliveries import Deliveries
+from tasks.data.validate import validate_days
+from tasks.prepare.build_catalog import build_catalog
+from tasks.prepare.build_graph import build_graph
+from tasks.prepare.prepared import as_of_day, days_to_validate
+from tasks.prepare.sample_neighborhoods import open_graph
+from tasks.runtime.session import Session
+from tasks.train.build_pairs import item_vocabulary, pairs_of
 
 RULES: dict[str, dict[str, Any]] = {
     "none": {},

@@ -29,7 +29,7 @@ import numpy as np
 
 from benchmarks.planted_versions import plant_version
 from pinsage.store import ReferenceLog, Store
-from tasks.logs import log_to_stderr
+from tasks.runtime.logs import log_to_stderr
 
 K = 10
 POLL_SECONDS = 0.1

@@ -32,7 +32,7 @@ from pinsage.training.minibatch import Minibatch, MinibatchBuilder, TrainingData
 from pinsage.training.trainer import batch_loss
 from pinsage.walks.config import WalkConfig
 from pinsage.walks.importance import importance_neighborhoods
-from tasks.training.environment import PINNED as ENVIRONMENT
+from tasks.train.environment import PINNED as ENVIRONMENT
 
 PROJECT = Path(__file__).parents[1]
 PEER_PYTHON = PROJECT / ".bench-peers/bin/python"

@@ -29,9 +29,9 @@ import numpy as np
 import torch
 
 from benchmarks.training_environment import enter_training_environment
+from pinsage.arrays.scratch import Scratch
 from pinsage.model.config import ModelConfig
 from pinsage.model.layerwise import Layerwise
-from pinsage.scratch import Scratch
 from pinsage.training.config import TrainingConfig
 from pinsage.training.minibatch import TrainingData
 from pinsage.training.trainer import embed_all, train

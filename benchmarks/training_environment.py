@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from tasks.training.environment import PINNED as ENVIRONMENT
+from tasks.train.environment import PINNED as ENVIRONMENT
 
 
 def enter_training_environment(module: str) -> None:

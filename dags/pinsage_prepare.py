@@ -12,8 +12,8 @@ from airflow.sdk import CronPartitionTimetable, PartitionedAtRuntime, dag, task_
 from pinsage_airflow import prepare_tasks as tasks
 from pinsage_airflow.alerts import deadline
 from pinsage_airflow.links import DASK_DASHBOARD, DATA_DOCS, with_links
+from pinsage_airflow.run_context import CRON_VARIABLE
 from pinsage_airflow.wiring import DEFAULTS, trigger_form
-from tasks.airflow_runs.dag_run import CRON_VARIABLE
 
 CRON = os.environ.get(CRON_VARIABLE, "0 0 * * *")
 DAILY = CronPartitionTimetable(CRON, timezone="UTC", run_offset=-1, key_format="%Y-%m-%d") if CRON else None

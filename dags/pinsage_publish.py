@@ -9,12 +9,12 @@ from datetime import datetime
 
 from airflow.sdk import Param, PartitionedAssetTimetable, chain, dag, task_group
 
-from pinsage.config import load_config
 from pinsage_airflow import publish_tasks as tasks
 from pinsage_airflow.alerts import deadline
+from pinsage_airflow.forms import OPEN_SECTION
 from pinsage_airflow.links import REPORT, with_links
 from pinsage_airflow.wiring import CHAMPION, DEFAULTS, PREPARED, trigger_form
-from tasks.airflow_runs.forms import OPEN_SECTION
+from tasks.runtime.config import load_config
 
 FORCE = Param(
     False,

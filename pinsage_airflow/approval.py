@@ -8,8 +8,8 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Context, Param
 
-from tasks.airflow_runs.dag_run import open_run
-from tasks.airflow_runs.forms import OPEN_SECTION
+from pinsage_airflow.forms import OPEN_SECTION
+from pinsage_airflow.run_context import open_run
 
 ASK = Param(
     os.environ.get("PINSAGE_APPROVAL", "").lower() in ("1", "true", "yes"),
@@ -29,7 +29,7 @@ class PromotionApproval(ApprovalOperator):
 
     Args:
         evaluation: The URI of the challenger's evaluation.
-        days_after_key: As `tasks.airflow_runs.dag_run.run_day` takes it.
+        days_after_key: As `pinsage_airflow.run_context.run_day` takes it.
     """
 
     template_fields = (*ApprovalOperator.template_fields, "evaluation")
@@ -42,8 +42,8 @@ class PromotionApproval(ApprovalOperator):
 
     def execute(self, context: Context) -> Any:
         """Ask, or go on at once where there is nothing to ask."""
-        from tasks.evaluation_table import evaluation_markdown
-        from tasks.promote_model import decide_promotion
+        from tasks.evaluate.evaluation_table import evaluation_markdown
+        from tasks.evaluate.promote_model import decide_promotion
 
         if not context["params"]["approval"]:
             return None

@@ -10,7 +10,7 @@ import os
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from tasks.airflow_runs.dag_run import ROOT_VARIABLE
+from pinsage_airflow.run_context import ROOT_VARIABLE
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset

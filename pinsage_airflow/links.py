@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow.sdk.configuration import conf
 
-from tasks.airflow_runs.dag_run import run_day
+from pinsage_airflow.run_context import run_day
 
 SITE_PREFIX = "/pinsage"
 
@@ -20,7 +20,7 @@ class PageLink(BaseOperatorLink):
     Args:
         title: What the button says.
         address: A URL, or a path that the plugin serves, which begins with a slash.
-        days_after_key: As `tasks.airflow_runs.dag_run.run_day` takes it.
+        days_after_key: As `pinsage_airflow.run_context.run_day` takes it.
     """
 
     def __init__(self, title: str, address: str, days_after_key: int = 0) -> None:

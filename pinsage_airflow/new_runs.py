@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.listeners import hookimpl
 
-from pinsage.config import ConfigError
-from tasks.airflow_runs.dag_run import run_day
-from tasks.airflow_runs.forms import FORMS, refuse_unknown
+from pinsage_airflow.forms import FORMS, refuse_unknown
+from pinsage_airflow.run_context import run_day
+from tasks.runtime.config import ConfigError
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun

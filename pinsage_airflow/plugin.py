@@ -17,10 +17,10 @@ from airflow.sdk.plugins_manager import AirflowPlugin
 
 from pinsage_airflow.links import SITE_PREFIX, ui_path
 from pinsage_airflow.new_runs import DayNotes, listen
-from tasks.airflow_runs.dag_run import ROOT_VARIABLE
+from pinsage_airflow.run_context import ROOT_VARIABLE
 
 if TYPE_CHECKING:
-    from tasks.session import Session
+    from tasks.runtime.session import Session
 
 # The dashboard has no script, and its links have to open in the frame that the UI shows it in, with the user's cookie.
 OWN_PAGE = {
@@ -49,7 +49,7 @@ def site_app() -> Any:
 
     @app.get("/site/")
     def dashboard(page: int = 1) -> HTMLResponse:
-        from tasks.dashboard.page import dashboard_page
+        from tasks.commands.dashboard.page import dashboard_page
 
         return HTMLResponse(dashboard_page(_session(), datetime.now(UTC), page), headers=OWN_PAGE)
 
@@ -72,7 +72,7 @@ def site_app() -> Any:
 def _session() -> Session:
     from fastapi import HTTPException
 
-    from pinsage.config import ConfigError
+    from tasks.runtime.config import ConfigError
 
     root = os.environ.get(ROOT_VARIABLE, "")
     if not root:
@@ -85,7 +85,7 @@ def _session() -> Session:
 
 @functools.cache
 def _opened(root: str) -> Session:
-    from tasks.session import Session
+    from tasks.runtime.session import Session
 
     return Session.open(root)
 

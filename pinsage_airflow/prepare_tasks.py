@@ -4,15 +4,15 @@ from typing import Any
 
 from airflow.sdk import get_current_context, task
 
+from pinsage_airflow.run_context import open_run
 from pinsage_airflow.wiring import DASK_POOL, PREPARED
-from tasks.airflow_runs.dag_run import open_run
 
 
 @task
 def plan_days() -> list[list[str]]:
     """The delivered days up to the run's that are not validated yet, in groups of about equal work."""
-    from tasks.kept_settings import warn_of_changed_settings
-    from tasks.prepared import days_to_validate
+    from tasks.flow.kept_settings import warn_of_changed_settings
+    from tasks.prepare.prepared import days_to_validate
 
     session, day = open_run(get_current_context())
     warn_of_changed_settings(session)
@@ -22,7 +22,7 @@ def plan_days() -> list[list[str]]:
 @task(map_index_template="{{ days[0] }} to {{ days[-1] }}")
 def validate(days: list[str]) -> None:
     """Judge each day of one group; faulty rows go to quarantine, a faulty table fails the task."""
-    from tasks.validate import validate_days
+    from tasks.data.validate import validate_days
 
     session, _ = open_run(get_current_context())
     validate_days(session, days)
@@ -31,7 +31,7 @@ def validate(days: list[str]) -> None:
 @task(trigger_rule="none_failed")
 def build_catalog() -> str:
     """All items known as of the day, each in its newest valid form."""
-    from tasks import build_catalog as stage
+    from tasks.prepare import build_catalog as stage
 
     return stage.build_catalog(*open_run(get_current_context())).uri
 
@@ -39,7 +39,7 @@ def build_catalog() -> str:
 @task
 def data_docs(catalog: str) -> str:
     """What Great Expectations said of the days that the catalog rests on, as a page."""
-    from tasks.validation.data_docs import write_data_docs
+    from tasks.data.validation.data_docs import write_data_docs
 
     session, day = open_run(get_current_context())
     return write_data_docs(session, day, session.store.version(catalog))
@@ -48,7 +48,7 @@ def data_docs(catalog: str) -> str:
 @task(pool=DASK_POOL)
 def build_graph(catalog: str) -> str:
     """The graph of items and boards as of the day, from that of the day before where that is possible."""
-    from tasks import build_graph as stage
+    from tasks.prepare import build_graph as stage
 
     session, _ = open_run(get_current_context())
     return stage.build_graph(session, session.store.version(catalog)).uri
@@ -57,7 +57,7 @@ def build_graph(catalog: str) -> str:
 @task
 def featurize_items(catalog: str, graph: str) -> str:
     """One row of features per item: vectors, text, categories and numbers."""
-    from tasks import featurize_items as stage
+    from tasks.prepare import featurize_items as stage
 
     session, _ = open_run(get_current_context())
     return stage.featurize_items(session, *map(session.store.version, (catalog, graph))).uri
@@ -66,7 +66,7 @@ def featurize_items(catalog: str, graph: str) -> str:
 @task(pool=DASK_POOL)
 def sample_neighborhoods(graph: str) -> str:
     """The top T neighbors of every item by random walks (section 3.2 of the paper)."""
-    from tasks import sample_neighborhoods as stage
+    from tasks.prepare import sample_neighborhoods as stage
 
     session, _ = open_run(get_current_context())
     return stage.sample_neighborhoods(session, session.store.version(graph)).uri
@@ -75,7 +75,7 @@ def sample_neighborhoods(graph: str) -> str:
 @task(outlets=[PREPARED])
 def record_prepared(*uris: str, outlet_events: Any = None) -> str:
     """The day is prepared: its versions in one record, and the event that starts what follows."""
-    from tasks import prepared as stage
+    from tasks.prepare import prepared as stage
 
     session, day = open_run(get_current_context())
     version = stage.record_prepared(session, day, *map(session.store.version, uris))

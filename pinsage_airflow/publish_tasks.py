@@ -5,14 +5,14 @@ from typing import Any
 from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
+from pinsage_airflow.run_context import open_embedding, open_run
 from pinsage_airflow.wiring import CHAMPION, PREPARED
-from tasks.airflow_runs.dag_run import open_embedding, open_run
 
 
 @task(inlets=[PREPARED, CHAMPION])
 def choose_model() -> str:
     """The champion; the run skips where none was promoted yet."""
-    from tasks.kept_settings import warn_of_changed_settings
+    from tasks.flow.kept_settings import warn_of_changed_settings
 
     session, _ = open_run(get_current_context())
     warn_of_changed_settings(session)
@@ -25,7 +25,7 @@ def choose_model() -> str:
 @task
 def plan_embedding(model: str) -> list[tuple[int, int]]:
     """Ranges of item rows, the same for every layer."""
-    from tasks import embed_items as stage
+    from tasks.embed import embed_items as stage
 
     return stage.plan_embedding(*open_embedding(get_current_context(), model))
 
@@ -33,7 +33,7 @@ def plan_embedding(model: str) -> list[tuple[int, int]]:
 @task(map_index_template="rows {{ rows[0] }} to {{ rows[1] }}")
 def embed_rows(model: str, layer: int, rows: list[int]) -> dict[str, Any]:
     """The vectors of one layer for one range of rows, a commit of their own."""
-    from tasks import embed_items as stage
+    from tasks.embed import embed_items as stage
 
     start, stop = rows
     return vars(stage.embed_rows(*open_embedding(get_current_context(), model), layer, (start, stop)))
@@ -42,7 +42,7 @@ def embed_rows(model: str, layer: int, rows: list[int]) -> dict[str, Any]:
 @task
 def embed_items(model: str, layers: list[Any]) -> str:
     """The day's embeddings, from the chunks of the last layer."""
-    from tasks import embed_items as stage
+    from tasks.embed import embed_items as stage
 
     embedded = [each for layer in layers for each in layer]
     return stage.embed_items(*open_embedding(get_current_context(), model), embedded).uri
@@ -51,7 +51,7 @@ def embed_items(model: str, layers: list[Any]) -> str:
 @task
 def plan_shards(embeddings: str) -> list[int]:
     """The numbers of the index's shards."""
-    from tasks import build_index as stage
+    from tasks.publish import build_index as stage
 
     session, _ = open_run(get_current_context())
     return stage.plan_shards(session, session.store.version(embeddings))
@@ -60,7 +60,7 @@ def plan_shards(embeddings: str) -> list[int]:
 @task(map_index_template="shard {{ shard }}")
 def build_shard(embeddings: str, shard: int) -> str:
     """One Annoy shard."""
-    from tasks import build_index as stage
+    from tasks.publish import build_index as stage
 
     session, _ = open_run(get_current_context())
     return stage.build_shard(shard, session.store.root, embeddings, session.config.index)
@@ -69,7 +69,7 @@ def build_shard(embeddings: str, shard: int) -> str:
 @task
 def build_index(embeddings: str) -> str:
     """The index over all shards, once its recall against exact search is reached."""
-    from tasks import build_index as stage
+    from tasks.publish import build_index as stage
 
     session, _ = open_run(get_current_context())
     return stage.build_index(session, session.store.version(embeddings)).uri
@@ -78,7 +78,7 @@ def build_index(embeddings: str) -> str:
 @task
 def publish_index(index: str) -> str:
     """Serve the index if it passes its gate and no newer day is served."""
-    from tasks import publish_index as stage
+    from tasks.publish import publish_index as stage
 
     context = get_current_context()
     session, _ = open_run(context)
@@ -88,8 +88,8 @@ def publish_index(index: str) -> str:
 @task
 def write_report(index: str, model: str) -> str:
     """The run's report, one self-contained HTML page."""
-    from tasks import write_report as stage
-    from tasks.pipeline import evaluation_of
+    from tasks.flow.run import evaluation_of
+    from tasks.publish import write_report as stage
 
     session, day = open_run(get_current_context())
     evaluation = evaluation_of(session, session.store.version(model))

@@ -5,9 +5,9 @@ from typing import Any
 from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
+from pinsage_airflow.forms import SUNDAY
+from pinsage_airflow.run_context import open_run
 from pinsage_airflow.wiring import CHAMPION, DASK_POOL, GPU_POOL, PREPARED, TRAINER_QUEUE, TRAINING_TIMEOUT
-from tasks.airflow_runs.dag_run import open_run
-from tasks.airflow_runs.forms import SUNDAY
 
 
 def _run() -> Any:
@@ -15,13 +15,13 @@ def _run() -> Any:
 
 
 def _as_of(session: Any, day: str) -> Any:
-    from tasks.prepared import as_of_day, open_prepared
+    from tasks.prepare.prepared import as_of_day, open_prepared
 
     return open_prepared(session, as_of_day(session, day))
 
 
 def _trained_on(session: Any, day: str) -> Any:
-    from tasks.prepared import as_of_day, graph_day, open_prepared
+    from tasks.prepare.prepared import as_of_day, graph_day, open_prepared
 
     return open_prepared(session, graph_day(session, as_of_day(session, day)))
 
@@ -29,8 +29,8 @@ def _trained_on(session: Any, day: str) -> Any:
 @task(inlets=[PREPARED])
 def build_pairs() -> str:
     """Positive pairs of items saved to one board up to the as-of day."""
-    from tasks import build_pairs as stage
-    from tasks.kept_settings import warn_of_changed_settings
+    from tasks.flow.kept_settings import warn_of_changed_settings
+    from tasks.train import build_pairs as stage
 
     session, day = _run()
     warn_of_changed_settings(session)
@@ -40,7 +40,7 @@ def build_pairs() -> str:
 @task(inlets=[PREPARED])
 def build_holdout_pairs() -> str:
     """Positive pairs of the days after the as-of day, which no training sees."""
-    from tasks import build_pairs as stage
+    from tasks.train import build_pairs as stage
 
     session, day = _run()
     return stage.build_holdout_pairs(session, day, _as_of(session, day)).uri
@@ -49,7 +49,7 @@ def build_holdout_pairs() -> str:
 @task(pool=DASK_POOL)
 def mine_hard_negatives(pairs: str) -> str:
     """Items of a rank band of personalised PageRank, per query item (section 3.3 of the paper)."""
-    from tasks import mine_hard_negatives as stage
+    from tasks.train import mine_hard_negatives as stage
 
     session, day = _run()
     return stage.mine_hard_negatives(session, _trained_on(session, day).graph, session.store.version(pairs)).uri
@@ -58,7 +58,7 @@ def mine_hard_negatives(pairs: str) -> str:
 @task(pool=GPU_POOL, queue=TRAINER_QUEUE, execution_timeout=TRAINING_TIMEOUT)
 def train_model(pairs: str, hard_negatives: str) -> str:
     """Train the challenger in a process of its own, whose log is this task's log."""
-    from tasks import train_model as stage
+    from tasks.train import train_model as stage
 
     session, day = _run()
     versions = map(session.store.version, (pairs, hard_negatives))
@@ -68,7 +68,7 @@ def train_model(pairs: str, hard_negatives: str) -> str:
 @task
 def evaluate_model(model: str, pairs: str, holdout_pairs: str) -> str:
     """Hit-rates and MRR of the challenger and of every baseline on the held-out pairs."""
-    from tasks import evaluate_model as stage
+    from tasks.evaluate import evaluate_model as stage
 
     session, day = _run()
     versions = map(session.store.version, (model, pairs, holdout_pairs))
@@ -78,7 +78,7 @@ def evaluate_model(model: str, pairs: str, holdout_pairs: str) -> str:
 @task
 def promote_model(evaluation: str) -> str:
     """Make the challenger the champion if it is better on the same pairs."""
-    from tasks import promote_model as stage
+    from tasks.evaluate import promote_model as stage
 
     session, _ = _run()
     return stage.promote_model(session, session.store.version(evaluation)).reason

@@ -7,9 +7,9 @@ from typing import Any
 from airflow.sdk import Asset, Param
 
 from pinsage_airflow.alerts import report_failure
+from pinsage_airflow.forms import DAY, FORMS, OPEN_SECTION, form
 from pinsage_airflow.retries import StageRetries
-from tasks.airflow_runs.dag_run import CHAMPION_ASSET, PREPARED_ASSET
-from tasks.airflow_runs.forms import DAY, FORMS, OPEN_SECTION, form
+from pinsage_airflow.run_context import CHAMPION_ASSET, PREPARED_ASSET
 
 PREPARED = Asset(PREPARED_ASSET)
 CHAMPION = Asset(CHAMPION_ASSET)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pinsage.arrays.unit_rows import unit_rows
 from pinsage.evaluation.ranking import Ranks, Rows, rank_by_vectors
-from pinsage.unit_rows import unit_rows
 
 
 def content_ranks(content: NDArray[np.float32], queries: Rows, positives: Rows, *, threads: int = 2) -> Ranks:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
+from pinsage.arrays.unit_rows import unit_rows
 from pinsage.evaluation.ranking import Ranks, Rows, rank_by_vectors
 from pinsage.graph.bipartite import BipartiteGraph
-from pinsage.unit_rows import unit_rows
 
 
 def matrix_factorisation_ranks(

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from pinsage.mapped_rows import read_rows
+from pinsage.arrays.mapped_rows import read_rows
 
 TIE = 1e-6
 

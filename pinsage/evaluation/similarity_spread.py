@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pinsage.unit_rows import unit_rows
+from pinsage.arrays.unit_rows import unit_rows
 
 
 def similarity_spread(vectors: NDArray[np.float32], *, num_samples: int, seed: int) -> dict[str, float]:

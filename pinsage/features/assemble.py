@@ -18,12 +18,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pinsage.arrays.stable_hash import combine, hash_ids
+from pinsage.arrays.unit_rows import unit_rows
 from pinsage.features.categorical import CategoricalEncoder
 from pinsage.features.config import FeatureConfig
 from pinsage.features.numeric import NumericEncoder
 from pinsage.features.text import TextEncoder
-from pinsage.stable_hash import combine, hash_ids
-from pinsage.unit_rows import unit_rows
 
 FORMAT = 2
 

@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pinsage.arrays.stable_hash import dictionary_codes
+from pinsage.arrays.unit_rows import unit_rows
 from pinsage.features.config import FeatureConfig
-from pinsage.stable_hash import dictionary_codes
-from pinsage.unit_rows import unit_rows
 
 
 @dataclass(frozen=True)

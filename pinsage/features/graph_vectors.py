@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 from threadpoolctl import threadpool_limits
 
+from pinsage.arrays.unit_rows import unit_rows
 from pinsage.graph.bipartite import BipartiteGraph
-from pinsage.unit_rows import unit_rows
 
 ITERATIONS = 4
 OVERSAMPLES = 10

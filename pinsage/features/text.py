@@ -2,7 +2,7 @@
 
 Fitted as of a day and kept as plain arrays, so that serving encodes a new item's text, or a person's search, exactly
 as the items were encoded. scikit-learn does the work; nothing of it is pickled. Where a script has no spaces between
-words, `pinsage.words` cuts them.
+words, `pinsage.features.words` cuts them.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from threadpoolctl import threadpool_limits
 
+from pinsage.arrays.unit_rows import unit_rows
 from pinsage.features.config import FeatureConfig
-from pinsage.unit_rows import unit_rows
-from pinsage.words import character_pairs, needs_more_than_spaces, words
+from pinsage.features.words import character_pairs, needs_more_than_spaces, words
 
 _TOKEN = r"(?u)\b\w+\b"  # single characters count: sizes and model numbers live there
 
@@ -34,7 +34,7 @@ class TextEncoder:
         idf: inverse document frequency of each term, float32 [V].
         components: leading right singular vectors of the TF-IDF matrix, float32 [width, V]. Rows beyond the rank are 0.
         ngrams: longest run of words that counts as one term.
-        segmented: whether words are those of `pinsage.words`: so where a fitted text is in a script that needs it.
+        segmented: whether words are those of `pinsage.features.words`: so where a fitted text is in a script that needs it.
     """
 
     terms: tuple[str, ...]

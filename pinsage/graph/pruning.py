@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from pinsage.arrays.stable_hash import combine
 from pinsage.graph.config import GraphConfig
 from pinsage.graph.edge_keys import high
-from pinsage.stable_hash import combine
 
 
 def boards_in_range(keys: np.ndarray, config: GraphConfig) -> np.ndarray:

@@ -11,8 +11,8 @@ import numpy as np
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
+from pinsage.arrays.unit_rows import unit_rows
 from pinsage.index.geometry import Geometry, row_blocks
-from pinsage.unit_rows import unit_rows
 
 LANDMARKS = 2000
 PERPLEXITY = 30

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from pinsage.unit_rows import unit_rows
+from pinsage.arrays.unit_rows import unit_rows
 
 METRICS = ("angular", "dot")
 ROW_BLOCK = 65_536

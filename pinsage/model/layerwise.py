@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pinsage.arrays.scratch import IN_MEMORY, Scratch
 from pinsage.model.pinsage import PinSage
 from pinsage.model.pooling import pool
-from pinsage.scratch import IN_MEMORY, Scratch
 
 BLOCK_ROWS = 2048
 

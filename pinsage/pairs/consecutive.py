@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pinsage.stable_hash import combine
+from pinsage.arrays.stable_hash import combine
 
 
 class ConsecutivePairs(NamedTuple):

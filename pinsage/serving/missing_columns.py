@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pinsage.arrays.unit_rows import unit_rows
 from pinsage.features.assemble import Block
-from pinsage.unit_rows import unit_rows
 
 NUM_ALIKE = 10
 MAX_COMPARED = 50_000  # items, evenly spaced: what bounds the time of an answer

@@ -1,6 +1,6 @@
 """Search of items by words of their titles, from an inverted index that is built once a version.
 
-A word is what `pinsage.words` says. In scripts with spaces its beginning finds it. In others it is open where a word
+A word is what `pinsage.features.words` says. In scripts with spaces its beginning finds it. In others it is open where a word
 begins: any part of a stretch finds it. Pairs of characters give the rows, and the titles confirm them.
 """
 
@@ -12,8 +12,8 @@ from itertools import chain
 
 import numpy as np
 
+from pinsage.features.words import unspaced, words
 from pinsage.serving.answers import RefusedRequestError
-from pinsage.words import unspaced, words
 
 MAX_WORDS = 32  # that one search may name; each costs up to the rows of the catalogue
 _PAST_EVERY_WORD = "\U0010ffff"

@@ -12,7 +12,7 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from pinsage.mapped_rows import read_rows
+from pinsage.arrays.mapped_rows import read_rows
 from pinsage.model.config import ModelConfig
 from pinsage.model.layerwise import top_neighbors
 from pinsage.model.pinsage import Block

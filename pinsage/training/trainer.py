@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from pinsage.arrays.scratch import IN_MEMORY, Scratch
 from pinsage.evaluation.ranking import rank_by_vectors
 from pinsage.model.config import ModelConfig
 from pinsage.model.layerwise import Layerwise
 from pinsage.model.pinsage import PinSage
-from pinsage.scratch import IN_MEMORY, Scratch
 from pinsage.training.config import TrainingConfig
 from pinsage.training.loss import accidental_positives, max_margin_loss, softmax_loss
 from pinsage.training.minibatch import Minibatch, MinibatchBuilder, TrainingData

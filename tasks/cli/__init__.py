@@ -12,8 +12,8 @@ from tasks.cli import ablate, digests, doctor, ingest, look, operate, plan, run,
 from tasks.cli.app import app, emit, errors
 from tasks.cli.limits import damaged_kernel, limit_met
 from tasks.cli.streams import close_streams, open_closed_streams, stream_fault
-from tasks.logs import log_to_stderr
-from tasks.terminal_text import never_fail_to_print, printable
+from tasks.runtime.logs import log_to_stderr
+from tasks.runtime.terminal_text import never_fail_to_print, printable
 
 __all__ = ["main"]
 
@@ -33,8 +33,8 @@ def main() -> None:
 
 
 def _exit_code() -> int:
-    from pinsage.config import ConfigError
     from pinsage.store import StoreError
+    from tasks.runtime.config import ConfigError
 
     try:
         # Typer prints its own refusals, for people; for machines they come here.

@@ -17,8 +17,8 @@ def ablate(
     as_json: Json = False,
 ) -> None:
     """Train and evaluate what the paper compares, and print its tables; finished models are found again."""
-    from tasks.ablate import ablate as run_ablation
-    from tasks.ablate import rows_of
+    from tasks.commands.ablate import ablate as run_ablation
+    from tasks.commands.ablate import rows_of
 
     try:
         wanted = tuple(dict.fromkeys(int(table) if table.strip().isdecimal() else 0 for table in tables.split(",")))

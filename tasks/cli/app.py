@@ -14,9 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from tasks.progress import terminal
-from tasks.session import Session
-from tasks.terminal_text import printable
+from tasks.runtime.progress import terminal
+from tasks.runtime.session import Session
+from tasks.runtime.terminal_text import printable
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -7,7 +7,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from tasks.cli.app import Json, Root, Settings, app, console, emit, parse_settings
-from tasks.terminal_text import printable
+from tasks.runtime.terminal_text import printable
 
 COLORS = {"ok": "green", "warning": "yellow", "failed": "bold red", "skipped": "dim"}
 
@@ -19,7 +19,7 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Examine the deployment that this machine is part of; exit code 1 when something is broken."""
-    from tasks.doctor import examine
+    from tasks.commands.doctor import examine
 
     checks = list(examine(root, parse_settings(settings)))
     if as_json:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tasks.cli.app import Json, Root, app, console, emit, open_session
-from tasks.ingestion.mapping import IngestMapping, parse_vector_options
-from tasks.terminal_text import printable
+from tasks.data.ingestion.mapping import IngestMapping, parse_vector_options
+from tasks.runtime.terminal_text import printable
 
 if TYPE_CHECKING:
-    from tasks.ingest import IngestSummary
+    from tasks.data.ingest import IngestSummary
 
 
 @app.command()
@@ -51,11 +51,11 @@ def ingest(
     with _empty_again_if_refused(root):
         session = open_session(root, [], new=True)
         if demo:
-            from tasks.ingestion.demo import ingest_demo
+            from tasks.data.ingestion.demo import ingest_demo
 
             summary = ingest_demo(session)
         else:
-            from tasks.ingest import ingest as ingest_files
+            from tasks.data.ingest import ingest as ingest_files
 
             mapping = IngestMapping(
                 item_id=item_id,

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tasks.cli.app import Day, Json, Root, app, console, emit, errors, existing, note, open_session, two_columns
-from tasks.terminal_text import cell, one_line
+from tasks.runtime.terminal_text import cell, one_line
 
 TITLE_WIDTH, SHOWN_DAYS = 60, 5
 
@@ -61,7 +61,7 @@ def search(
 @app.command()
 def status(root: Root, as_json: Json = False) -> None:
     """Show what is ingested, prepared, trained and published: its age, quality and size."""
-    from tasks.store_status import status_of
+    from tasks.commands.store_status import status_of
 
     state = status_of(open_session(root, []).store)
     if as_json:
@@ -85,7 +85,7 @@ def status(root: Root, as_json: Json = False) -> None:
 @app.command()
 def evaluate(root: Root, day: Day, as_json: Json = False) -> None:
     """Show the newest evaluation of the models trained for a day."""
-    from tasks.evaluation_table import evaluation_table, metrics_of_day
+    from tasks.evaluate.evaluation_table import evaluation_table, metrics_of_day
 
     metrics = metrics_of_day(open_session(root, []), day)
     emit(metrics) if as_json else console.print(evaluation_table(metrics))

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tasks.cli.app import Json, Root, Settings, app, console, emit, open_session, parse_settings, two_columns
-from tasks.config_docs import configuration_help, configuration_page
+from tasks.commands.config_docs import configuration_help, configuration_page
 
 
 @app.command()
@@ -15,7 +15,7 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Point ``published`` (or ``champion``) to the version it pointed to before."""
-    from tasks.rollback import rollback as roll_back
+    from tasks.publish.rollback import rollback as roll_back
 
     entry = roll_back(open_session(root, []).store, name)
     emit(entry.model_dump()) if as_json else console.print(f"{name} is now {entry.uri} (number {entry.number})")
@@ -58,7 +58,7 @@ def gc(
 ) -> None:
     """Remove versions that no reference reaches; prints first, deletes on --yes."""
     from pinsage.store.garbage import collect_garbage, plan_garbage
-    from tasks.intermediate import INTERMEDIATE
+    from tasks.runtime.intermediate import INTERMEDIATE
 
     store = open_session(root, []).store
     plan = plan_garbage(store, keep=keep, grace_seconds=grace_hours * 3600, intermediate=INTERMEDIATE)
@@ -94,7 +94,7 @@ def config(
     as_json: Json = False,
 ) -> None:
     """Print the configuration in force: defaults, file, environment and --set."""
-    from pinsage.config import load_config
+    from tasks.runtime.config import load_config
 
     if markdown:
         typer.echo(configuration_page())

@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tasks.cli.app import Day, Json, Root, Settings, app, console, emit, open_session
-from tasks.days import days_named
-from tasks.terminal_text import one_line, printable
+from tasks.runtime.days import days_named
+from tasks.runtime.terminal_text import one_line, printable
 
 SHOWN_REASONS, REASON_WIDTH = 5, 300
 PARTITION = re.compile(r"(raw/[a-z]+)/(\d{4}-\d\d-\d\d)\b")
@@ -24,9 +24,9 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Show which stages of a day would run and why, and which are up to date; nothing is done."""
-    from tasks.kept_settings import changed_settings
-    from tasks.plan import nothing_held_out
-    from tasks.plan import plan as plan_day
+    from tasks.flow.kept_settings import changed_settings
+    from tasks.flow.plan import nothing_held_out
+    from tasks.flow.plan import plan as plan_day
 
     session = open_session(root, settings)
     steps, unmeasured = plan_day(session, day), nothing_held_out(session, day)

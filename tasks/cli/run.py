@@ -20,11 +20,11 @@ from tasks.cli.app import (
     open_session,
     progress_bar,
 )
-from tasks.terminal_text import printable
+from tasks.runtime.terminal_text import printable
 
 if TYPE_CHECKING:
-    from tasks.pipeline import Step
-    from tasks.session import Session
+    from tasks.flow.run import Step
+    from tasks.runtime.session import Session
 
 HOW = {True: "[yellow]made[/]", False: "[green]found[/]", None: ""}
 
@@ -44,8 +44,8 @@ def run(
     evaluation.holdout_days before the day, and the day of the graph that is trained on, pairs.graph_lag_days before
     that; all prepares every one.
     """
-    from tasks.kept_settings import changed_settings
-    from tasks.pipeline import steps_of
+    from tasks.flow.kept_settings import changed_settings
+    from tasks.flow.run import steps_of
 
     started = time.monotonic()
     session = open_session(root, settings)
@@ -85,7 +85,7 @@ def run(
 
 def _summary(session: "Session", root: str, day: str, done: "list[Step]") -> None:
     """How good the model is, what is published, and what to do next."""
-    from tasks.evaluation_table import evaluation_table
+    from tasks.evaluate.evaluation_table import evaluation_table
 
     for step in done:
         if step.stage == "evaluate_model":
@@ -122,7 +122,7 @@ def next_steps(session: "Session", root: str, day: str, stages: list[str]) -> li
 
 def _data_docs(session: "Session", catalog: "Step") -> None:
     """Build the day's Data Docs where they are not those of its catalog."""
-    from tasks.validation.data_docs import data_docs_catalog, write_data_docs
+    from tasks.data.validation.data_docs import data_docs_catalog, write_data_docs
 
     if data_docs_catalog(session, catalog.day) != catalog.made:
         write_data_docs(session, catalog.day, session.store.version(catalog.made))

@@ -17,8 +17,8 @@ def serve(
     settings: Settings = [],  # noqa: B006  # typer wants a list
 ) -> None:
     """Serve the published index and the explorer page; goes over to new versions by itself."""
-    from pinsage.config import load_config
     from pinsage.serving.recommender import Recommender
+    from tasks.runtime.config import load_config
 
     try:
         from pinsage.serving.service.server import serve as serve_forever

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks.evaluation_table import METHODS, OURS, metric_name
-from tasks.report.blocks import Block, Cell, Chart, Section, Table
-from tasks.report.charts import ranked
+from tasks.evaluate.evaluation_table import METHODS, OURS, metric_name
 from tasks.report.sources import Sources
+from tasks.runtime.pages.blocks import Block, Cell, Chart, Section, Table
+from tasks.runtime.pages.charts import ranked
 
 SLICES = {
     "few_saves": "When the item to be found has few saves, at most {max_saves:,}",

@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from pinsage.serving.categories import readable, values_of
 from pinsage.serving.published import PublishedIndex
-from tasks.report.blocks import Card, Cards, Section
 from tasks.report.sources import Sources
-from tasks.terminal_text import one_line
+from tasks.runtime.pages.blocks import Card, Cards, Section
+from tasks.runtime.terminal_text import one_line
 
 NUM_QUERIES, NUM_FOUND = 10, 6
 NUM_HARD_QUERIES, SEED = 5, 0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from tasks.report.blocks import Chart, Facts, Section, Table
-from tasks.report.charts import OTHERS, OURS, bars
 from tasks.report.sources import Sources
+from tasks.runtime.pages.blocks import Chart, Facts, Section, Table
+from tasks.runtime.pages.charts import OTHERS, OURS, bars
 
 SIDES = (("item", "Items", "boards of an item", OURS), ("board", "Boards", "items of a board", OTHERS))
 SHARES = {"median": 0.5, "90%": 0.9, "99%": 0.99, "largest": 1.0}

@@ -6,10 +6,10 @@ from typing import Any
 
 from pinsage.store import Version
 from pinsage.store.names import split_uri
-from tasks.evaluation_table import METHODS
-from tasks.report.blocks import Chart, Section
-from tasks.report.charts import lines
+from tasks.evaluate.evaluation_table import METHODS
 from tasks.report.sources import Sources
+from tasks.runtime.pages.blocks import Chart, Section
+from tasks.runtime.pages.charts import lines
 
 MAX_DAYS = 26
 METRICS = {"hit_rate@500": "Hit-rate@500", "mrr_scaled": "Scaled MRR"}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tasks.report.blocks import Chart, Facts, Section
-from tasks.report.charts import scatter
 from tasks.report.sources import Sources
+from tasks.runtime.pages.blocks import Chart, Facts, Section
+from tasks.runtime.pages.charts import scatter
 
 
 def index(sources: Sources) -> Section:

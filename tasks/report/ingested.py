@@ -6,11 +6,11 @@ from collections import Counter
 
 from pinsage.store import Store, Version
 from schemas import engagements, items, saves
-from tasks.report.blocks import Block, Chart, Facts, Link, Section, Table
-from tasks.report.charts import stacked
+from tasks.data.validation import reasons
+from tasks.data.validation.quarantine import quarantined_rows
 from tasks.report.sources import Sources
-from tasks.validation import reasons
-from tasks.validation.quarantine import quarantined_rows
+from tasks.runtime.pages.blocks import Block, Chart, Facts, Link, Section, Table
+from tasks.runtime.pages.charts import stacked
 
 SHOWN_DAYS = 28
 REASONS = {"items": items.REASONS, "saves": saves.REASONS, "engagements": engagements.REASONS}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pinsage.store import Version
 from pinsage.store.names import split_uri
-from tasks.report.blocks import Section, Table
 from tasks.report.sources import PARTITIONED, Sources
+from tasks.runtime.pages.blocks import Section, Table
 
 
 def lineage(sources: Sources) -> Section:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pinsage.store import Version
-from tasks.report.blocks import Section, Table
+from tasks.runtime.pages.blocks import Section, Table
 
 
 def pruning(measured: Version | None) -> Section | None:

@@ -6,9 +6,9 @@ import numpy as np
 
 from pinsage.evaluation.similarity_spread import random_cosines, spread_of
 from pinsage.features.assemble import content_width
-from tasks.report.blocks import Chart, Section
-from tasks.report.charts import lines
 from tasks.report.sources import Sources
+from tasks.runtime.pages.blocks import Chart, Section
+from tasks.runtime.pages.charts import lines
 
 NUM_PAIRS, SEED = 20_000, 0
 EDGES = np.linspace(-1, 1, 41)

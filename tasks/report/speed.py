@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tasks.report.blocks import Chart, Facts, Section
-from tasks.report.charts import lines, scatter
 from tasks.report.sources import Sources
+from tasks.runtime.pages.blocks import Chart, Facts, Section
+from tasks.runtime.pages.charts import lines, scatter
 
 
 def speed(sources: Sources) -> Section:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tasks.evaluation_table import headline
-from tasks.report.blocks import Facts, Section
+from tasks.evaluate.evaluation_table import headline
 from tasks.report.sources import Sources
+from tasks.runtime.pages.blocks import Facts, Section
 
 
 def summary(sources: Sources) -> Section:

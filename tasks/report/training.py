@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tasks.report.blocks import Chart, Facts, Section
-from tasks.report.charts import lines
 from tasks.report.sources import Sources
+from tasks.runtime.pages.blocks import Chart, Facts, Section
+from tasks.runtime.pages.charts import lines
 
 CURVES = {
     "loss": "Training loss, lower is better; every epoch adds harder negatives, so it does not fall steadily.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.history import count_reads, plant_days
-from tasks.ingestion.deliveries import TABLES
+from tasks.data.deliveries import TABLES
 
 # Of every table: its reference and where that is listed, the raw partition, the validated one; and one link of items.
 READS_A_DAY = 4 * len(TABLES) + 1

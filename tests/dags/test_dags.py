@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pinsage.config import ConfigError, load_config
-from tasks.airflow_runs.dag_run import form, open_run, run_day
+from pinsage_airflow.run_context import form, open_run, run_day
+from tasks.runtime.config import ConfigError, load_config
 
 PROJECT = Path(__file__).parents[2]
 
@@ -44,9 +44,9 @@ answer = {
     "heavy": [name for name in ("torch", "dask", "numba", "great_expectations", "pyarrow") if name in sys.modules],
 }
 from obstore.exceptions import GenericError
-from pinsage.config import ConfigError
+from tasks.runtime.config import ConfigError
 from pinsage.store.errors import DamagedVersionError, ReferenceMovedError, StorageError
-from tasks.prepared import NotPreparedError
+from tasks.prepare.prepared import NotPreparedError
 answer["decisions"] = {type(error).__name__: [decide(error, 1), decide(error, 3)] for error in (
     ConnectionResetError(), OSError(28, "no space"), GenericError("503"), StorageError(), ReferenceMovedError(),
     ConfigError(), NotPreparedError(), DamagedVersionError(), TypeError(), RuntimeError(),

@@ -24,11 +24,11 @@ import psutil
 import pytest
 
 from pinsage.store import Store
-from tasks.airflow_runs.client import FINISHED, AirflowFailedError
-from tasks.airflow_runs.local import LocalAirflow
-from tasks.days import add_days, day_range
-from tasks.pipeline import prepare, train
-from tasks.session import Session
+from pinsage_airflow.client import FINISHED, AirflowFailedError
+from pinsage_airflow.local import LocalAirflow
+from tasks.flow.run import prepare, train
+from tasks.runtime.days import add_days, day_range
+from tasks.runtime.session import Session
 from tests.dags.collectors import Collector
 from tests.dags.test_airflow_run import digests, ingest
 from tests.tasks.test_pipeline import SMALL, planted

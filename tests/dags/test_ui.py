@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from pinsage.store import Store
-from tasks.airflow_runs.forms import FORMS, OPEN_SECTION, form
-from tasks.airflow_runs.local import LocalAirflow
+from pinsage_airflow.forms import FORMS, OPEN_SECTION, form
+from pinsage_airflow.local import LocalAirflow
 from tests.dags.test_airflow_run import AS_OF, GRAPH_DAY, PROJECT, ingest
 from tests.dags.test_scheduler import SETTINGS, until
 from tests.pinsage.serving.test_explorer import CHROMIUM, FLAGS, NARROW, WIDE

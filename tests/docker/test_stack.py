@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.airflow_runs.client import AirflowClient
+from pinsage_airflow.client import AirflowClient
 from tests.docker.stack import PROJECT, Stack, deployment
 from tests.tasks.test_pipeline import COMMUNITIES, DAY, pinsage, planted
 

@@ -14,7 +14,7 @@ from tests.faults.stages import THIS, CalmDay
 @pytest.fixture(scope="session")
 def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
     with ForkServer(
-        tmp_path_factory.mktemp("forks"), THIS, "great_expectations", "tasks.validation.data_docs"
+        tmp_path_factory.mktemp("forks"), THIS, "great_expectations", "tasks.data.validation.data_docs"
     ) as server:
         yield server
 

@@ -15,11 +15,11 @@ from typing import Any
 
 from pinsage.store import Store
 from pinsage.store.failpoints import reached
-from tasks.ingest import ingest
-from tasks.ingestion.mapping import IngestMapping
-from tasks.pipeline import PREPARE, PUBLISH, TRAIN, prepare, steps_of
-from tasks.prepared import days_to_prepare
-from tasks.session import Session
+from tasks.data.ingest import ingest
+from tasks.data.ingestion.mapping import IngestMapping
+from tasks.flow.run import PREPARE, PUBLISH, TRAIN, prepare, steps_of
+from tasks.prepare.prepared import days_to_prepare
+from tasks.runtime.session import Session
 from tests.faults.fork_server import ForkServer
 from tests.tasks.test_pipeline import planted
 

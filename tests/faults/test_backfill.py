@@ -18,11 +18,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.days import day_range
-from tasks.ingest import ingest
-from tasks.ingestion.mapping import IngestMapping
-from tasks.pipeline import run_all, steps_of
-from tasks.session import Session
+from tasks.data.ingest import ingest
+from tasks.data.ingestion.mapping import IngestMapping
+from tasks.flow.run import run_all, steps_of
+from tasks.runtime.days import day_range
+from tasks.runtime.session import Session
 from tests.faults import stages
 from tests.faults.fork_server import ForkServer
 from tests.faults.stages import copy, state

@@ -10,8 +10,8 @@ import pytest
 
 from pinsage.serving.recommender import Recommender
 from pinsage.store import Store
-from tasks.session import Session
-from tasks.validation.data_docs import write_data_docs
+from tasks.data.validation.data_docs import write_data_docs
+from tasks.runtime.session import Session
 from tests.faults.fork_server import ForkServer
 from tests.faults.stages import DAY, SETTINGS, THIS, CalmDay, state
 from tests.tasks.test_pipeline import pinsage

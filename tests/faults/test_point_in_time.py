@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.ingest import ingest
-from tasks.ingestion.mapping import IngestMapping
-from tasks.session import Session
+from tasks.data.ingest import ingest
+from tasks.data.ingestion.mapping import IngestMapping
+from tasks.runtime.session import Session
 from tests.faults.fork_server import ForkServer
 from tests.faults.stages import DAY, SETTINGS, THIS, CalmDay, copy, state
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from pinsage.config import ConfigError, PinSageConfig, load_config
+from tasks.runtime.config import ConfigError, PinSageConfig, load_config
 
 
 def test_every_field_says_what_it_is() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pinsage.mapped_rows import LONGEST, PAGE, page_spans, read_rows
+from pinsage.arrays.mapped_rows import LONGEST, PAGE, page_spans, read_rows
 
 
 @pytest.mark.parametrize("mapped", [True, False])

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pinsage.scratch import Scratch
+from pinsage.arrays.scratch import Scratch
 
 
 def test_arrays_are_zeros_in_files_without_names(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import strip_accents_unicode
 
-from pinsage.words import character_pairs, needs_more_than_spaces, words
+from pinsage.features.words import character_pairs, needs_more_than_spaces, words
 
 
 def by_spaces(text: str) -> list[str]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pinsage.store import Version
 from schemas.columns import TIME
-from tasks.session import Session
+from tasks.runtime.session import Session
 
 Rows = Sequence[tuple[int, int]]
 

@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.ingest import ingest
-from tasks.ingestion.mapping import IngestMapping
-from tasks.session import Session
+from tasks.data.ingest import ingest
+from tasks.data.ingestion.mapping import IngestMapping
+from tasks.runtime.session import Session
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

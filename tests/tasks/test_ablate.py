@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from pinsage.store import Store
-from tasks.ablate import Row, ablate, rows_of, seconds_of, with_settings
-from tasks.ablation_page import markdown, plot
 from tasks.cli.app import parse_settings
-from tasks.session import Session
+from tasks.commands.ablate import Row, ablate, rows_of, seconds_of, with_settings
+from tasks.commands.ablation_page import markdown, plot
+from tasks.runtime.session import Session
 from tests.tasks.test_pipeline import DAY, ITEMS, SMALL, pinsage, planted
 
 RESULTS = {

@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pinsage.store import Store
-from tasks.build_catalog import build_catalog
-from tasks.days import add_days, days_named
-from tasks.ingestion.deliveries import Deliveries, MissingPartitionError, NoDataError, ValidationMissingError
-from tasks.pipeline import run_all
-from tasks.plan import nothing_held_out, plan
-from tasks.session import Session
+from tasks.data.deliveries import Deliveries, MissingPartitionError, NoDataError, ValidationMissingError
+from tasks.flow.plan import nothing_held_out, plan
+from tasks.flow.run import run_all
+from tasks.prepare.build_catalog import build_catalog
+from tasks.runtime.days import add_days, days_named
+from tasks.runtime.session import Session
 from tests.conftest import folder_in_memory
 
 FIRST = "2026-01-01"
@@ -119,8 +119,8 @@ def week(folder: Path, num_days: int, gap: int = 0) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize(("num_days", "gap"), [(2, 0), (7, 0), (12, 5)])
 def test_a_first_trial_ends_with_a_model_as_the_refusal_says(tmp_path: Path, num_days: int, gap: int) -> None:
-    from tasks.ingest import ingest
-    from tasks.ingestion.mapping import IngestMapping
+    from tasks.data.ingest import ingest
+    from tasks.data.ingestion.mapping import IngestMapping
 
     small = {
         "training.epochs": 1, "training.epoch_steps": 8, "walks.num_walks": 20, "hard_negatives.num_walks": 100,

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.ingest import ingest
-from tasks.ingestion.columns import IngestError
-from tasks.ingestion.mapping import IngestMapping
-from tasks.session import Session
+from tasks.data.ingest import ingest
+from tasks.data.ingestion.columns import IngestError
+from tasks.data.ingestion.mapping import IngestMapping
+from tasks.runtime.session import Session
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pinsage.store import Version
-from tasks.build_graph import build_graph
-from tasks.sample_neighborhoods import open_graph
-from tasks.session import Session
+from tasks.prepare.build_graph import build_graph
+from tasks.prepare.sample_neighborhoods import open_graph
+from tasks.runtime.session import Session
 from tests.naive import edges_by_row
 from tests.tasks.delivered import catalog, deliver_items, deliver_saves
 
@@ -29,8 +29,8 @@ Planted = tuple[list[list[int]], list[list[tuple[int, int]]]]
 
 RUN = """
 import sys
-from tasks.build_graph import build_graph
-from tasks.session import Session
+from tasks.prepare.build_graph import build_graph
+from tasks.runtime.session import Session
 if __name__ == '__main__':
     settings = {"resources.saves_per_chunk": 500, "resources.workers": int(sys.argv[3])}
     session = Session.open(sys.argv[1], settings)

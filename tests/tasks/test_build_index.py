@@ -13,8 +13,8 @@ from pinsage.index.tuning import RecallTargetMissedError
 from pinsage.serving.answers import UnknownItemError
 from pinsage.serving.placed_items import PlacedItems
 from pinsage.store import Store, Version
-from tasks.build_index import build_index, build_shard, plan_shards
-from tasks.session import Session
+from tasks.publish.build_index import build_index, build_shard, plan_shards
+from tasks.runtime.session import Session
 
 DAY = "2026-03-01"
 SETTINGS: dict[str, Any] = {

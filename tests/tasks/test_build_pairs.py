@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from pinsage.pairs.config import PairConfig
-from tasks.build_graph import build_graph
-from tasks.build_pairs import build_pairs, item_vocabulary, pairs_of, tune_pairs
-from tasks.prepared import Prepared
-from tasks.session import Session
+from tasks.prepare.build_graph import build_graph
+from tasks.prepare.prepared import Prepared
+from tasks.runtime.session import Session
+from tasks.train.build_pairs import build_pairs, item_vocabulary, pairs_of, tune_pairs
 from tests.tasks.delivered import catalog, deliver_items, deliver_saves
 from tests.tasks.test_build_graph import DAYS, catalog_of, random_days
 

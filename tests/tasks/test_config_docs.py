@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tasks.config_docs import configuration_page
+from tasks.commands.config_docs import configuration_page
 
 
 def test_the_page_is_up_to_date() -> None:

@@ -17,12 +17,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from tasks.ingest import ingest
-from tasks.ingestion.columns import IngestError
-from tasks.ingestion.csv_files import CsvOptions
-from tasks.ingestion.files import open_delivery
-from tasks.ingestion.mapping import IngestMapping
-from tasks.session import Session
+from tasks.data.ingest import ingest
+from tasks.data.ingestion.columns import IngestError
+from tasks.data.ingestion.csv_files import CsvOptions
+from tasks.data.ingestion.files import open_delivery
+from tasks.data.ingestion.mapping import IngestMapping
+from tasks.runtime.session import Session
 
 ODD = [
     'the "best" laptop',
@@ -73,10 +73,10 @@ SPARK = [
 @pytest.mark.parametrize(("row", "title"), SPARK)
 @pytest.mark.parametrize("chunk_bytes", [1, 2**20])
 def test_spark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: str, title: str, chunk_bytes: int) -> None:
-    monkeypatch.setattr("tasks.ingestion.csv_files._CHUNK_BYTES", max(chunk_bytes, 64))
+    monkeypatch.setattr("tasks.data.ingestion.csv_files._CHUNK_BYTES", max(chunk_bytes, 64))
     rows = f'item_id,title,brand\n{row}\n2,C:\\dir\\file,\n3,"",asus\n4,,asus\n'
     assert titles(tmp_path / "items.csv", rows) == [title, "C:\\dir\\file", None, None]
-    monkeypatch.setattr("tasks.ingestion.csv_files._CHUNK_BYTES", 2**20)
+    monkeypatch.setattr("tasks.data.ingestion.csv_files._CHUNK_BYTES", 2**20)
     assert titles(tmp_path / "items.csv", rows, dialect="spark") == [title, "C:\\dir\\file", None, None]
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from pinsage.store import Store
-from tasks.dashboard.page import PAGE_DAYS, age, dashboard_page
-from tasks.dashboard.publications import BLOCK
-from tasks.days import add_days
-from tasks.session import Session
+from tasks.commands.dashboard.page import PAGE_DAYS, age, dashboard_page
+from tasks.commands.dashboard.publications import BLOCK
+from tasks.runtime.days import add_days
+from tasks.runtime.session import Session
 
 DAY, EARLIER = "2026-03-10", "2026-03-09"
 NOW = datetime(2026, 3, 12, 9, tzinfo=UTC)

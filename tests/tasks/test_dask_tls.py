@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pinsage.config import load_config
-from tasks import doctor
+from tasks.commands import doctor
+from tasks.runtime.config import load_config
 
 PAGE = Path(__file__).parents[2] / "docs" / "deployment.md"
 ADDRESS = re.compile(r"Scheduler at:\s+(tls://\S+)")
@@ -61,9 +61,9 @@ def dask_command() -> str:
 
 CLIENT = """
 import sys
-from pinsage.config import load_config
-from tasks import doctor
-from tasks.dask_cluster import map_chunks
+from tasks.runtime.config import load_config
+from tasks.commands import doctor
+from tasks.runtime.dask_cluster import map_chunks
 config = load_config({"resources.dask_address": sys.argv[1]})
 print(map_chunks(abs, [-1, -2, -3], resources=config.resources, name="abs"))
 print([check.state for check in doctor.check_dask(config)])

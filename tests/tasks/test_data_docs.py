@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import Route, sync_playwright
 
-from tasks.build_catalog import build_catalog
-from tasks.ingest import ingest
-from tasks.ingestion.mapping import IngestMapping
-from tasks.session import Session
-from tasks.validate import validate_days
-from tasks.validation.data_docs import data_docs_catalog, write_data_docs
+from tasks.data.ingest import ingest
+from tasks.data.ingestion.mapping import IngestMapping
+from tasks.data.validate import validate_days
+from tasks.data.validation.data_docs import data_docs_catalog, write_data_docs
+from tasks.prepare.build_catalog import build_catalog
+from tasks.runtime.session import Session
 from tests.pinsage.serving.test_explorer import CHROMIUM, FLAGS
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)

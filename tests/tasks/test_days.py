@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.days import add_days, check_day, day_range
+from tasks.runtime.days import add_days, check_day, day_range
 
 
 def test_ranges_are_inclusive_and_cross_leap_days() -> None:

@@ -16,9 +16,9 @@ import psutil
 import pytest
 
 from pinsage.store import Store
-from tasks.days import add_days
-from tasks.demo import DAY, INTERRUPTED
-from tasks.demo import demo as run_demo
+from pinsage_airflow.demo import DAY, INTERRUPTED
+from pinsage_airflow.demo import demo as run_demo
+from tasks.runtime.days import add_days
 from tests.tasks.test_dashboard import whole_day
 
 
@@ -26,7 +26,7 @@ from tests.tasks.test_dashboard import whole_day
 def demo(home: Path) -> Iterator[subprocess.Popen[str]]:
     """``make demo-up`` in a terminal of its own."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tasks.demo", "--home", str(home), "--up"],
+        [sys.executable, "-m", "pinsage_airflow.demo", "--home", str(home), "--up"],
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -116,8 +116,8 @@ def test_a_day_as_late_as_the_demos_is_enough(tmp_path: Path, day: str, monkeypa
 
     shown = []
     monkeypatch.setattr(signal, "signal", lambda number, handler: None)
-    monkeypatch.setattr("tasks.demo.LocalAirflow", start)
-    monkeypatch.setattr("tasks.demo._show", shown.append)
+    monkeypatch.setattr("pinsage_airflow.demo.LocalAirflow", start)
+    monkeypatch.setattr("pinsage_airflow.demo._show", shown.append)
     run_demo(home=tmp_path, up=False)
     assert len(shown) == 1
 

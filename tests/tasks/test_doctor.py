@@ -13,10 +13,10 @@ import pytest
 import torch
 from distributed import LocalCluster
 
-from pinsage.config import PinSageConfig, load_config
-from tasks import doctor
-from tasks.doctor import Check
-from tasks.variables import VARIABLES
+from tasks.commands import doctor
+from tasks.commands.doctor import Check
+from tasks.runtime.config import PinSageConfig, load_config
+from tasks.runtime.variables import VARIABLES
 from tests.faults.s3_weather import Weather, s3_server
 
 PROJECT = Path(__file__).parents[2]

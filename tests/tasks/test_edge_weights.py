@@ -15,16 +15,16 @@ import pytest
 from typer.testing import CliRunner
 
 from pinsage.store import Version
-from tasks.build_catalog import build_catalog
-from tasks.build_graph import build_graph
 from tasks.cli import app
-from tasks.ingest import ingest
-from tasks.ingestion.columns import IngestError
-from tasks.ingestion.mapping import IngestMapping
-from tasks.sample_neighborhoods import open_graph, sample_neighborhoods
-from tasks.session import Session
-from tasks.validate import validate_days
-from tasks.walking.shuffled_walks import open_part
+from tasks.data.ingest import ingest
+from tasks.data.ingestion.columns import IngestError
+from tasks.data.ingestion.mapping import IngestMapping
+from tasks.data.validate import validate_days
+from tasks.prepare.build_catalog import build_catalog
+from tasks.prepare.build_graph import build_graph
+from tasks.prepare.sample_neighborhoods import open_graph, sample_neighborhoods
+from tasks.prepare.walks.shuffled_walks import open_part
+from tasks.runtime.session import Session
 from tests import naive
 from tests.tasks.delivered import catalog, deliver_items, deliver_saves
 
@@ -37,8 +37,8 @@ WeightedDays = list[list[tuple[int, int, float]]]
 
 WALK = """
 import json, sys
-from tasks.sample_neighborhoods import sample_neighborhoods
-from tasks.session import Session
+from tasks.prepare.sample_neighborhoods import sample_neighborhoods
+from tasks.runtime.session import Session
 if __name__ == '__main__':
     session = Session.open(sys.argv[1], json.loads(sys.argv[3]))
     sample_neighborhoods(session, session.store.version(sys.argv[2]))

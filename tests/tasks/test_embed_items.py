@@ -26,13 +26,13 @@ from pinsage.model.pinsage import PinSage
 from pinsage.store import Version
 from pinsage.training.config import TrainingConfig
 from pinsage.training.minibatch import MinibatchBuilder, TrainingData
-from tasks.build_graph import build_graph
-from tasks.embed_items import embed_items, open_model
-from tasks.embedding import chunks as layer_chunks
-from tasks.featurize_items import encode_with, featurize_items, items_in_row_order, placed_in_basis
-from tasks.prepared import Prepared
-from tasks.sample_neighborhoods import open_graph, sample_neighborhoods
-from tasks.session import Session
+from tasks.embed import chunks as layer_chunks
+from tasks.embed.embed_items import embed_items, open_model
+from tasks.prepare.build_graph import build_graph
+from tasks.prepare.featurize_items import encode_with, featurize_items, items_in_row_order, placed_in_basis
+from tasks.prepare.prepared import Prepared
+from tasks.prepare.sample_neighborhoods import open_graph, sample_neighborhoods
+from tasks.runtime.session import Session
 from tests.faults.fork_server import ForkServer
 
 PROJECT = Path(__file__).parents[2]
@@ -42,9 +42,9 @@ NUM_ITEMS = 5_000
 RUN = """
 import sys
 from tests.tasks.test_embed_items import SETTINGS, prepare
-from tasks.embedding import chunks as layer_chunks
-from tasks.embed_items import embed_items
-from tasks.session import Session
+from tasks.embed import chunks as layer_chunks
+from tasks.embed.embed_items import embed_items
+from tasks.runtime.session import Session
 session = Session.open(sys.argv[1], SETTINGS)
 embed_items(session, prepare(session, "2026-03-02"), session.store.version(sys.argv[2]))
 """

@@ -11,9 +11,9 @@ import pytest
 
 from pinsage.store import Version
 from pinsage.store.compare import changed_rows
-from tasks.embed_items import embed_items, embed_rows, plan_embedding
-from tasks.prepared import Prepared
-from tasks.session import Session
+from tasks.embed.embed_items import embed_items, embed_rows, plan_embedding
+from tasks.prepare.prepared import Prepared
+from tasks.runtime.session import Session
 from tests.tasks.test_embed_items import SETTINGS, prepare_catalog, untrained
 
 NUM_ITEMS, COMMUNITIES = 5_000, 50

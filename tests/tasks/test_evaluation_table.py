@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.console import Console
 
 from pinsage.store import Version
-from tasks.evaluation_table import evaluation_markdown, evaluation_table, metrics_of_day
-from tasks.session import Session
+from tasks.evaluate.evaluation_table import evaluation_markdown, evaluation_table, metrics_of_day
+from tasks.runtime.session import Session
 
 BEFORE, DAY = "2026-03-01", "2026-03-02"
 

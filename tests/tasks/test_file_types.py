@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.ingest import ingest
-from tasks.ingestion.columns import IngestError
-from tasks.ingestion.files import open_delivery
-from tasks.session import Session
+from tasks.data.ingest import ingest
+from tasks.data.ingestion.columns import IngestError
+from tasks.data.ingestion.files import open_delivery
+from tasks.runtime.session import Session
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 Typed = tuple[list[Any], pa.DataType]

@@ -11,10 +11,10 @@ import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.ingest import ingest
-from tasks.ingestion.columns import IngestError
-from tasks.ingestion.files import open_delivery
-from tasks.session import Session
+from tasks.data.ingest import ingest
+from tasks.data.ingestion.columns import IngestError
+from tasks.data.ingestion.files import open_delivery
+from tasks.runtime.session import Session
 
 TIME = "2026-03-01T00:00:00Z"
 

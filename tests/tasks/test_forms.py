@@ -8,9 +8,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pinsage.config import ConfigError, PinSageConfig, load_config
-from tasks.airflow_runs.dag_run import form, open_run
-from tasks.airflow_runs.forms import FORMS, refuse_unknown, settings_of
+from pinsage_airflow.forms import FORMS, refuse_unknown, settings_of
+from pinsage_airflow.run_context import form, open_run
+from tasks.runtime.config import ConfigError, PinSageConfig, load_config
 
 SECTIONS = tuple(PinSageConfig.model_fields)
 

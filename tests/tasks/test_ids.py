@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.ingest import ingest
-from tasks.ingestion.columns import IngestError, Place
-from tasks.ingestion.ids import IdForm, as_ids, id_form
-from tasks.ingestion.mapping import IngestMapping
-from tasks.session import Session
+from tasks.data.ingest import ingest
+from tasks.data.ingestion.columns import IngestError, Place
+from tasks.data.ingestion.ids import IdForm, as_ids, id_form
+from tasks.data.ingestion.mapping import IngestMapping
+from tasks.runtime.session import Session
 from tests.tasks.ingested_values import new_store, save_boards
 
 LATER = "2026-03-02"

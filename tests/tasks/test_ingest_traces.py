@@ -16,9 +16,9 @@ import pytest
 from typer.testing import CliRunner
 
 from tasks.cli import app
-from tasks.ingest import ingest
-from tasks.ingestion.spill import DaySpill
-from tasks.session import Session
+from tasks.data.ingest import ingest
+from tasks.data.ingestion.spill import DaySpill
+from tasks.runtime.session import Session
 
 SAVES = "board_id,item_id,saved_at\n" + "".join(f"{row},{row % 7},2026-03-0{1 + row % 9}\n" for row in range(200))
 
@@ -49,7 +49,7 @@ def test_a_refused_delivery_leaves_what_was_there(tmp_path: Path) -> None:
 
 def test_a_killed_ingestion_leaves_no_rows_in_the_temporary_folder(tmp_path: Path) -> None:
     waiting = (
-        "import numpy, pyarrow, time\nfrom tasks.ingestion.spill import DaySpill\nspill = DaySpill(buffer_bytes=1)\n"
+        "import numpy, pyarrow, time\nfrom tasks.data.ingestion.spill import DaySpill\nspill = DaySpill(buffer_bytes=1)\n"
         "spill.add(pyarrow.table({'x': range(100_000)}), numpy.arange(100_000) % 5)\nprint('spilled', flush=True)\n"
         "time.sleep(100)\n"
     )

@@ -11,13 +11,13 @@ import pytest
 
 from pinsage.serving.categories import Categories
 from pinsage.store import Version
-from tasks.build_catalog import build_catalog
-from tasks.build_graph import build_graph
-from tasks.featurize_items import UnknownLabelError, featurize_items
-from tasks.ingest import ingest
-from tasks.ingestion.mapping import IngestMapping
-from tasks.session import Session
-from tasks.validate import validate_days
+from tasks.data.ingest import ingest
+from tasks.data.ingestion.mapping import IngestMapping
+from tasks.data.validate import validate_days
+from tasks.prepare.build_catalog import build_catalog
+from tasks.prepare.build_graph import build_graph
+from tasks.prepare.featurize_items import UnknownLabelError, featurize_items
+from tasks.runtime.session import Session
 
 DAY, NEXT = "2026-03-01", "2026-03-02"
 SETTINGS = {"features.graph_width": 0, "features.text_width": 4, "resources.workers": 1}

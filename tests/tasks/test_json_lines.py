@@ -10,12 +10,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tasks.ingest import ingest
-from tasks.ingestion import json_files
-from tasks.ingestion.columns import IngestError
-from tasks.ingestion.files import open_delivery
-from tasks.ingestion.mapping import IngestMapping
-from tasks.session import Session
+from tasks.data.ingest import ingest
+from tasks.data.ingestion import json_files
+from tasks.data.ingestion.columns import IngestError
+from tasks.data.ingestion.files import open_delivery
+from tasks.data.ingestion.mapping import IngestMapping
+from tasks.runtime.session import Session
 
 
 def read(path: Path, columns: list[str], text: str | bytes) -> dict[str, list[Any]]:

@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 from structlog.testing import capture_logs
 
-from pinsage.config import PinSageConfig
 from pinsage.store import Store, Version
 from pinsage.store.digests import plain
-from tasks.kept_settings import changed_settings
-from tasks.plan import STAGES
-from tasks.session import Session
+from tasks.flow.kept_settings import changed_settings
+from tasks.flow.plan import STAGES
+from tasks.runtime.config import PinSageConfig
+from tasks.runtime.session import Session
 from tests.tasks.test_pipeline import pinsage
 
 DAY = "2026-03-01"

@@ -12,9 +12,9 @@ import dask
 import pytest
 from distributed import Client, LocalCluster, WorkerPlugin
 
-from tasks.dask_cluster import PATIENCE
-from tasks.sample_neighborhoods import sample_neighborhoods
-from tasks.session import Session
+from tasks.prepare.sample_neighborhoods import sample_neighborhoods
+from tasks.runtime.dask_cluster import PATIENCE
+from tasks.runtime.session import Session
 from tests.tasks.test_sample_neighborhoods import planted_graph
 
 WALKS = {"walks.num_walks": 2_000}

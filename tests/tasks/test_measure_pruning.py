@@ -9,12 +9,12 @@ import numpy as np
 from pinsage.evaluation.hit_rate import hit_rate
 from pinsage.evaluation.random_walk import random_walk_ranks
 from pinsage.store import Version
-from tasks.build_graph import build_graph
-from tasks.measure_pruning import measure_pruning
-from tasks.report.blocks import Table
+from tasks.evaluate.measure_pruning import measure_pruning
+from tasks.prepare.build_graph import build_graph
+from tasks.prepare.sample_neighborhoods import sample_neighborhoods
 from tasks.report.pruning import pruning
-from tasks.sample_neighborhoods import sample_neighborhoods
-from tasks.session import Session
+from tasks.runtime.pages.blocks import Table
+from tasks.runtime.session import Session
 from tests.tasks.delivered import catalog, deliver_items, deliver_saves
 
 DAY = "2026-03-01"

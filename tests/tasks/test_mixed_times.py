@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks.build_catalog import build_catalog
-from tasks.ingest import IngestSummary, ingest
-from tasks.ingestion.columns import IngestError
-from tasks.ingestion.mapping import IngestMapping
-from tasks.session import Session
-from tasks.validate import validate_days
+from tasks.data.ingest import IngestSummary, ingest
+from tasks.data.ingestion.columns import IngestError
+from tasks.data.ingestion.mapping import IngestMapping
+from tasks.data.validate import validate_days
+from tasks.prepare.build_catalog import build_catalog
+from tasks.runtime.session import Session
 
 DAY, NEXT = "2026-03-01", "2026-03-02"
 ITEMS = "item_id,title\n" + "".join(f"{item},thing {item}\n" for item in range(4))

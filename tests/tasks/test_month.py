@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.days import add_days, day_range
-from tasks.ingest import ingest
-from tasks.ingestion.mapping import IngestMapping
-from tasks.pipeline import prepare, publish, train
-from tasks.session import Session
+from tasks.data.ingest import ingest
+from tasks.data.ingestion.mapping import IngestMapping
+from tasks.flow.run import prepare, publish, train
+from tasks.runtime.days import add_days, day_range
+from tasks.runtime.session import Session
 from tests.tasks.test_pipeline import SMALL, planted
 
 FIRST, WEEKS = "2026-03-02", 4  # a Monday

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.ingest import ingest
-from tasks.ingestion.columns import IngestError, Place
-from tasks.ingestion.mapping import IngestMapping
-from tasks.ingestion.numbers import as_numbers
-from tasks.ingestion.texts import as_categories, as_text, as_vectors
-from tasks.session import Session
+from tasks.data.ingest import ingest
+from tasks.data.ingestion.columns import IngestError, Place
+from tasks.data.ingestion.mapping import IngestMapping
+from tasks.data.ingestion.numbers import as_numbers
+from tasks.data.ingestion.texts import as_categories, as_text, as_vectors
+from tasks.runtime.session import Session
 from tests.tasks.ingested_values import item_columns, new_store, stored
 
 NUMBERS: dict[str, Any] = {

@@ -17,7 +17,7 @@ import pytest
 
 from pinsage.serving.recommender import Recommender
 from pinsage.store import Store
-from tasks.pipeline import PREPARE, PUBLISH, TRAIN
+from tasks.flow.run import PREPARE, PUBLISH, TRAIN
 
 DAY = "2026-03-20"
 SMALL = [

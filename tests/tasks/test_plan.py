@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from pinsage.store.digests import plain
-from tasks.ingest import ingest
-from tasks.ingestion.mapping import IngestMapping
-from tasks.pipeline import run_all
-from tasks.plan import STAGES, plan
-from tasks.prepared import days_to_prepare
-from tasks.session import Session
+from tasks.data.ingest import ingest
+from tasks.data.ingestion.mapping import IngestMapping
+from tasks.flow.plan import STAGES, plan
+from tasks.flow.run import run_all
+from tasks.prepare.prepared import days_to_prepare
+from tasks.runtime.session import Session
 from tests.tasks.test_pipeline import DAY, SMALL, pinsage, planted
 
 AS_OF, GRAPH_DAY = "2026-03-17", "2026-03-15"

@@ -16,10 +16,10 @@ from safetensors.torch import save_file
 from pinsage.model.config import ModelConfig
 from pinsage.model.pinsage import PinSage
 from pinsage.store import Store, Version
-from tasks.evaluate_model import evaluate_model
-from tasks.prepared import Prepared, record_prepared
-from tasks.promote_model import Promotion, better, first_model, promote_model
-from tasks.session import Session
+from tasks.evaluate.evaluate_model import evaluate_model
+from tasks.evaluate.promote_model import Promotion, better, first_model, promote_model
+from tasks.prepare.prepared import Prepared, record_prepared
+from tasks.runtime.session import Session
 from tests.tasks.test_embed_items import DAYS, SETTINGS, prepare
 
 AS_OF, LATER = DAYS

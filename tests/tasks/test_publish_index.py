@@ -13,10 +13,10 @@ import pytest
 
 from benchmarks.planted_versions import SETTINGS, plant_version
 from pinsage.store import Store, Version
-from tasks.build_index import build_index
-from tasks.publish_index import FORCE, PublicationRefusedError, publish_index
-from tasks.rollback import rollback
-from tasks.session import Session
+from tasks.publish.build_index import build_index
+from tasks.publish.publish_index import FORCE, PublicationRefusedError, publish_index
+from tasks.publish.rollback import rollback
+from tasks.runtime.session import Session
 
 FIRST, SECOND = "2026-03-01", "2026-03-02"
 SERVE: dict[str, Any] = {**SETTINGS, "publish.min_recall": 0.5}

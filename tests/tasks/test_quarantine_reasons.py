@@ -21,15 +21,15 @@ from pinsage.stage_configs import ValidationConfig
 from schemas import engagements, items, saves
 from schemas.columns import LARGEST
 from schemas.rules import LIMITED_APART
-from tasks.build_catalog import build_catalog
-from tasks.ingest import ingest
-from tasks.ingestion.mapping import IngestMapping
+from tasks.data.ingest import ingest
+from tasks.data.ingestion.mapping import IngestMapping
+from tasks.data.validate import SCHEMAS, ValidationFailedError, validate_days
+from tasks.data.validation import reasons
+from tasks.data.validation.data_docs import write_data_docs
+from tasks.data.validation.row_faults import row_faults
+from tasks.prepare.build_catalog import build_catalog
 from tasks.report.ingested import REASONS, quarantine_counts
-from tasks.session import Session
-from tasks.validate import SCHEMAS, ValidationFailedError, validate_days
-from tasks.validation import reasons
-from tasks.validation.data_docs import write_data_docs
-from tasks.validation.row_faults import row_faults
+from tasks.runtime.session import Session
 from tests.tasks.test_validation_rules import deliver, texts
 
 DAY = "2026-03-01"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.ingest import ingest
-from tasks.ingestion.columns import IngestError
-from tasks.prepared import graph_day
-from tasks.session import Session
+from tasks.data.ingest import ingest
+from tasks.data.ingestion.columns import IngestError
+from tasks.prepare.prepared import graph_day
+from tasks.runtime.session import Session
 
 ITEMS = "item_id,title\n" + "".join(f"{item},thing {item}\n" for item in range(4))
 

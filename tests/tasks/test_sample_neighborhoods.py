@@ -14,16 +14,16 @@ import pytest
 
 from pinsage.graph.bipartite import build_graph
 from pinsage.store import Version
-from tasks.sample_neighborhoods import sample_neighborhoods
-from tasks.session import Session
+from tasks.prepare.sample_neighborhoods import sample_neighborhoods
+from tasks.runtime.session import Session
 
 NUM_ITEMS = 10_000
 PROJECT = Path(__file__).parents[2]
 
 RUN = """
 import json, sys
-from tasks.sample_neighborhoods import sample_neighborhoods
-from tasks.session import Session
+from tasks.prepare.sample_neighborhoods import sample_neighborhoods
+from tasks.runtime.session import Session
 session = Session.open(sys.argv[1], {"resources.chunk_rows": 4096, "resources.workers": 1, **json.loads(sys.argv[3])})
 sample_neighborhoods(session, session.store.version(sys.argv[2]))
 """

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from benchmarks.planted_versions import plant_version
 from pinsage.store import Store
 from tasks.cli.app import app
-from tasks.store_status import size_of, status_of
+from tasks.commands.store_status import size_of, status_of
 from tests.tasks.test_advised_days import deliver
 
 DAY, NEWEST = "2026-03-01", "2026-03-04"

@@ -16,7 +16,7 @@ from rich.cells import cell_len
 
 from benchmarks.planted_versions import plant_version
 from pinsage.store import Store
-from tasks.terminal_text import one_line, printable
+from tasks.runtime.terminal_text import one_line, printable
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202ered\u2066\r\n\tL\x7f\x85 [bold]x"
 JOINERS = "\u200c\u200d"
@@ -115,7 +115,7 @@ def test_logged_text_reaches_the_terminal_without_control_characters(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     said = f"title={HOSTILE.replace(chr(32), '')!r}, titles=[{HOSTILE!r}]"
-    code = f"import structlog, tasks.logs; tasks.logs.log_to_stderr(); structlog.get_logger().warning(1, {said})"
+    code = f"import structlog, tasks.runtime.logs; tasks.runtime.logs.log_to_stderr(); structlog.get_logger().warning(1, {said})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd())
     assert "owned" in done.stderr
     assert obeyed(done.stderr.replace("\n", "")) == []

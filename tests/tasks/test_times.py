@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.ingestion.columns import IngestError, Place
-from tasks.ingestion.times import TimeColumn
+from tasks.data.ingestion.columns import IngestError, Place
+from tasks.data.ingestion.times import TimeColumn
 from tests.tasks.ingested_values import NOON, save_times
 
 SECONDS = int(NOON.timestamp())

@@ -23,10 +23,10 @@ from structlog.testing import capture_logs
 
 from pinsage.model.pinsage import PinSage
 from pinsage.store import Version
-from tasks.intermediate import CHECKPOINTS
-from tasks.prepared import Prepared
-from tasks.session import Session
-from tasks.train_model import TrainingFailedError, train_model
+from tasks.prepare.prepared import Prepared
+from tasks.runtime.intermediate import CHECKPOINTS
+from tasks.runtime.session import Session
+from tasks.train.train_model import TrainingFailedError, train_model
 from tests.pinsage.training.planted import planted_data, planted_graph
 
 PROJECT = Path(__file__).parents[2]
@@ -100,7 +100,7 @@ def training_processes(root: Path) -> list[int]:
             command = (folder / "cmdline").read_bytes().decode(errors="replace")
         except OSError:  # no process, or one that has just ended
             continue
-        if "tasks.training.process" in command and json.dumps(str(root)) in command:
+        if "tasks.train.process" in command and json.dumps(str(root)) in command:
             found.append(int(folder.name))
     return found
 
@@ -328,7 +328,7 @@ def test_no_variable_of_the_task_changes_a_bit(tmp_path: Path, calm: Version, mo
 def test_a_training_process_refuses_another_environment() -> None:
     request = {"parent": os.getpid(), "config": {"resources": {"training_processes": 1}}}
     done = subprocess.run(
-        [sys.executable, "-m", "tasks.training.process", json.dumps(request)],
+        [sys.executable, "-m", "tasks.train.process", json.dumps(request)],
         capture_output=True, text=True, check=False, cwd=PROJECT, env={**os.environ, "MKL_CBWR": "AVX512"},
     )  # fmt: skip
     assert done.returncode != 0

@@ -11,14 +11,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from pinsage.store import Version
-from tasks.build_catalog import build_catalog
-from tasks.ingest import IngestSummary, ingest
-from tasks.ingestion.columns import IngestError
-from tasks.ingestion.deliveries import Deliveries, MissingPartitionError, NoDataError, ValidationMissingError
-from tasks.ingestion.mapping import IngestMapping
-from tasks.prepared import days_to_validate
-from tasks.session import Session
-from tasks.validate import ValidationFailedError, validate_days
+from tasks.data.deliveries import Deliveries, MissingPartitionError, NoDataError, ValidationMissingError
+from tasks.data.ingest import IngestSummary, ingest
+from tasks.data.ingestion.columns import IngestError
+from tasks.data.ingestion.mapping import IngestMapping
+from tasks.data.validate import ValidationFailedError, validate_days
+from tasks.prepare.build_catalog import build_catalog
+from tasks.prepare.prepared import days_to_validate
+from tasks.runtime.session import Session
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 JUDGED = {"validation.volume_min_days": 2, "validation.volume_min_median": 10}

@@ -15,9 +15,9 @@ import pytest
 from pinsage.stage_configs import ValidationConfig
 from pinsage.store import DamagedVersionError
 from schemas import engagements, items, saves
-from tasks.ingestion.deliveries import Deliveries, MissingPartitionError
-from tasks.session import Session
-from tasks.validate import ValidationFailedError, validate_days
+from tasks.data.deliveries import Deliveries, MissingPartitionError
+from tasks.data.validate import ValidationFailedError, validate_days
+from tasks.runtime.session import Session
 from tests.faults.test_damage import spoil
 
 SETTINGS: dict[str, Any] = {

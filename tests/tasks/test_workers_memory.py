@@ -11,7 +11,7 @@ import pytest
 from distributed import LocalCluster
 
 from pinsage.stage_configs import ResourceConfig
-from tasks.dask_cluster import WorkersDiedError, map_chunks
+from tasks.runtime.dask_cluster import WorkersDiedError, map_chunks
 
 DASK_ALLOWS = 3  # distributed.scheduler.allowed-failures
 

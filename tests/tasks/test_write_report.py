@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from pinsage.store import Store, Version
-from tasks.report.blocks import Card, Cards, Cell, Chart, Facts, Link, Section, Table
-from tasks.report.charts import OURS, bars
 from tasks.report.evaluation import evaluation
 from tasks.report.graph import degree_histogram
 from tasks.report.history import history
-from tasks.report.render import MARK, NAVIGATION_MARK, render_page, with_present
 from tasks.report.sources import Sources
+from tasks.runtime.pages.blocks import Card, Cards, Cell, Chart, Facts, Link, Section, Table
+from tasks.runtime.pages.charts import OURS, bars
+from tasks.runtime.pages.render import MARK, NAVIGATION_MARK, render_page, with_present
 
 
 def evaluated(

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+from pinsage.arrays.unit_rows import unit_rows
 from pinsage.features.graph_vectors import fold_in, graph_vectors
 from pinsage.graph.bipartite import BipartiteGraph, build_graph
-from pinsage.unit_rows import unit_rows
 from tests.pinsage.training.planted import planted_graph
 
 

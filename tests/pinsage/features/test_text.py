@@ -11,9 +11,9 @@ import pytest
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from pinsage.arrays.unit_rows import unit_rows
 from pinsage.features.config import FeatureConfig
 from pinsage.features.text import TextEncoder
-from pinsage.unit_rows import unit_rows
 
 CHINESE = (["手机壳", "运动鞋", "咖啡机"], ["苹果", "小米", "华为", "耐克", "德龙"], ["红色", "蓝色", "黑色", "白色"])
 JAPANESE = (

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from pinsage.arrays.scratch import Scratch
 from pinsage.model.config import ModelConfig
 from pinsage.model.layerwise import BLOCK_ROWS, Layerwise, top_neighbors
 from pinsage.model.pinsage import PinSage
-from pinsage.scratch import Scratch
 
 NUM_ITEMS, WIDTH = 2 * BLOCK_ROWS + 77, 12
 

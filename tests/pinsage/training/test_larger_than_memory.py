@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
+from pinsage.arrays.scratch import Scratch
 from pinsage.model.config import ModelConfig
-from pinsage.scratch import Scratch
 from pinsage.training.config import TrainingConfig
 from pinsage.training.minibatch import TrainingData
 from pinsage.training.trainer import train

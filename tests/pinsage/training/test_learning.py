@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from pinsage.arrays.scratch import Scratch
 from pinsage.evaluation.ranking import as_queries
 from pinsage.model.config import ModelConfig
-from pinsage.scratch import Scratch
 from pinsage.training.config import TrainingConfig
 from pinsage.training.minibatch import TrainingData
 from pinsage.training.state import TrainingState

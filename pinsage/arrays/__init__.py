@@ -1,0 +1,1 @@
+"""Arrays in memory and on disk: hashes, mapped rows, scratch files, unit rows."""

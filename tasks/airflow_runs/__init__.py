@@ -1,1 +1,0 @@
-"""Airflow from outside: its REST API, a run that is followed, an installation on this machine."""

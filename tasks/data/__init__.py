@@ -1,0 +1,1 @@
+"""Raw data: ingestion, deliveries, validation."""

@@ -1,0 +1,1 @@
+"""What `tasks.data.ingest` is made of: files, columns, mappings and deliveries."""

@@ -1,0 +1,1 @@
+"""What `tasks.data.validate` is made of: expectations, faults of rows, Data Docs."""

@@ -1,0 +1,1 @@
+"""Embeddings of a day's items by a model."""

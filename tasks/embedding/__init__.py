@@ -1,1 +1,0 @@
-"""What `tasks.embed_items` is made of: chunks, their inputs, and what an earlier day lends."""

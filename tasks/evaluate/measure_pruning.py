@@ -1,0 +1,87 @@
+"""The stage that measures what pruning the graph took and gave: the same pairs, walked on it and on the whole graph."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import structlog
+
+from pinsage.evaluation.hit_rate import hit_rate
+from pinsage.evaluation.random_walk import random_walk_ranks
+from pinsage.graph.bipartite import BipartiteGraph
+from pinsage.graph.config import GraphConfig
+from pinsage.store import Version
+from pinsage.walks.importance import importance_neighborhoods
+from tasks.evaluate.evaluate_model import sampled_pairs
+from tasks.prepare.build_graph import build_graph
+from tasks.prepare.sample_neighborhoods import open_graph
+from tasks.runtime.session import Session
+
+CODE_VERSION = 1
+
+log = structlog.get_logger()
+
+
+def measure_pruning(session: Session, evaluation: Version) -> Version | None:
+    """Compare the graph behind an evaluation with the one before pruning.
+
+    Args:
+        session: Store and configuration (``walks``, ``evaluation``, ``resources``).
+        evaluation: Whose graph and pairs are taken.
+
+    Returns:
+        The committed version of ``pruning``: json ``effect`` with edges and hit-rates of the walks' neighborhoods
+        ``before`` and ``after``; the seconds that walking all items took are its measurements. None where the graph
+        was not pruned.
+    """
+    store = session.store
+    graph, holdout_pairs = (store.input_of(evaluation, name) for name in ("graph", "holdout_pairs"))
+    pruned = GraphConfig.model_validate(graph.manifest.config)
+    if not pruned.is_pruned:
+        return None
+    whole = session.config.model_copy(update={"graph": pruned.unpruned})
+    before = build_graph(replace(session, config=whole), store.input_of(graph, "catalog"))
+    settings = {"walks": session.config.walks, "pairs": session.config.evaluation.measurable}
+    with store.write(
+        "pruning",
+        partition=evaluation.partition,
+        inputs=[before, graph, holdout_pairs],
+        config=settings,
+        code_version=CODE_VERSION,
+    ) as out:
+        if out.is_committed:
+            return out.version
+        effect = {}
+        for name, version in (("before", before), ("after", graph)):
+            effect[name], out.measurements[f"walk_seconds_{name}"] = _walked(
+                session, open_graph(version), holdout_pairs
+            )
+        out.write_json("effect", effect)
+    log.info("measure_pruning", version=out.version.uri, **out.version.measurements)
+    return out.version
+
+
+def _walked(session: Session, graph: BipartiteGraph, holdout_pairs: Version) -> tuple[dict[str, Any], float]:
+    """Edges and hit-rates of a graph, and the seconds of the walks of all its items."""
+    config, walks = session.config.evaluation, session.config.walks
+    queries, positives, _ = sampled_pairs(holdout_pairs, config)
+    asked = np.unique(queries[queries >= 0])
+    shape, seconds = (graph.num_items, walks.top_t), 0.0
+    # Only the rows of queries are written, and memory that is never written is none.
+    neighbors, importances = np.empty(shape, np.int32), np.empty(shape, np.float32)
+    threads, step = session.config.resources.threads or os.cpu_count() or 1, session.config.resources.chunk_rows
+    importance_neighborhoods(graph, range(min(1, graph.num_items)), walks)  # compiled outside the time
+    for start in range(0, graph.num_items, step):
+        rows = range(start, min(start + step, graph.num_items))
+        started = time.monotonic()
+        made = importance_neighborhoods(graph, rows, walks, threads=threads)
+        seconds += time.monotonic() - started
+        kept = asked[(asked >= rows.start) & (asked < rows.stop)]
+        neighbors[kept], importances[kept] = made.neighbors[kept - start], made.importances[kept - start]
+    ranks = random_walk_ranks(neighbors, importances, queries, positives)
+    rates = {f"hit_rate@{k}": round(hit_rate(ranks, k), 6) for k in config.hit_rate_at}
+    return {"num_edges": graph.num_edges, "num_pairs": int((~np.isnan(ranks)).sum()), **rates}, round(seconds, 3)

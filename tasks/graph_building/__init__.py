@@ -1,1 +1,0 @@
-"""What `tasks.build_graph` is made of: an external sort, and the extension of an earlier day's graph."""

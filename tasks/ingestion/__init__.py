@@ -1,1 +1,0 @@
-"""What `tasks.ingest` is made of: files, columns, mappings and deliveries."""

@@ -1,0 +1,1 @@
+"""Catalog, graph, features and neighborhoods of a day."""

@@ -1,0 +1,178 @@
+"""The stage that turns item columns into feature vectors; the encoders are in `pinsage.features`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import structlog
+
+from pinsage.features.assemble import FeatureEncoder
+from pinsage.features.categorical import split_values
+from pinsage.features.config import FeatureConfig
+from pinsage.features.graph_vectors import fold_in, graph_vectors
+from pinsage.graph.vocabulary import Vocabulary
+from pinsage.store import Version
+from schemas.columns import CATEGORICAL
+from tasks.prepare.sample_neighborhoods import open_graph
+from tasks.runtime.session import Session
+
+CODE_VERSION = 3
+
+log = structlog.get_logger()
+
+
+class UnknownLabelError(LookupError):
+    """The settings name a column that the items don't have."""
+
+
+def featurize_items(session: Session, catalog: Version, graph: Version) -> Version:
+    """Fit the feature encoder as of the catalog's day and encode every item of the graph.
+
+    Args:
+        session: Store and configuration (``features``; of ``resources`` the rows per chunk).
+        catalog: Where the items' partitions are.
+        graph: Row order and degrees.
+
+    Returns:
+        The committed version of ``features``: array ``features`` float32 [num_items, width] in the graph's row order,
+        ``has_content`` bool, json ``columns`` and ``encoder`` with the arrays ``text_*``, table ``item_labels``.
+
+    Raises:
+        UnknownLabelError: ``features.label_category`` names no categorical column.
+    """
+    config = session.config.features
+    with session.store.write(
+        "features", partition=graph.partition, inputs=[catalog, graph], config=config, code_version=CODE_VERSION
+    ) as out:
+        if out.is_committed:
+            return out.version
+        items = items_in_row_order(session, catalog, graph)
+        labels = item_labels(items, config)
+        saves = open_graph(graph)
+        degrees = saves.item_degrees()
+        encoder = FeatureEncoder.fit(items, degrees, config)
+        placed = graph_vectors(saves, config.graph_width, seed=config.seed)
+        document, arrays = encoder.state()
+        out.write_json("encoder", document)
+        for name, array in arrays.items():
+            out.write_array(name, array)
+        for rows in out.missing_rows(
+            ["features", "has_content"], num_rows=len(degrees), chunk_rows=session.config.resources.chunk_rows
+        ):
+            held = slice(rows.start, rows.stop)
+            features, has_content = encoder.encode(items.slice(rows.start, len(rows)), degrees[held], placed[held])
+            out.write_array("features", features, rows=rows)
+            out.write_array("has_content", has_content, rows=rows)
+        out.write_json("columns", [vars(block) for block in encoder.blocks])
+        out.write_table("item_labels", labels)
+        out.facts.update(num_items=len(degrees), width=encoder.width)
+    log.info("featurize_items", version=out.version.uri, **out.version.facts, **out.version.measurements)
+    return out.version
+
+
+def encode_with(session: Session, catalog: Version, graph: Version, fitted: Version) -> Version:
+    """Encode the items of a graph with the encoder of other features: a model understands only its own basis.
+
+    Args:
+        session: Store and configuration.
+        catalog: Where the items' partitions are.
+        graph: Row order and degrees.
+        fitted: The ``features`` that the model was trained on.
+
+    Returns:
+        ``fitted`` itself for the catalog and the graph that it was made of, else the committed version of
+        ``model_features``: array ``features`` float32 [num_items, width of ``fitted``].
+    """
+    made_of = {used.content_digest for used in fitted.inputs}
+    if {catalog.content_digest, graph.content_digest} <= made_of:
+        return fitted
+    with session.store.write(
+        "model_features",
+        partition=graph.partition,
+        inputs=[catalog, graph, fitted],
+        config={},
+        code_version=CODE_VERSION,
+    ) as out:
+        if out.is_committed:
+            return out.version
+        arrays = {name: fitted.array(name) for name in fitted.names() if name.startswith("text_")}
+        encoder = FeatureEncoder.from_state(fitted.json("encoder"), arrays)
+        items, degrees = items_in_row_order(session, catalog, graph), open_graph(graph).item_degrees()
+        placed = placed_in_basis(session, graph, fitted)
+        for rows in out.missing_rows(
+            ["features"], num_rows=len(degrees), chunk_rows=session.config.resources.chunk_rows
+        ):
+            held = slice(rows.start, rows.stop)
+            made, _ = encoder.encode(items.slice(rows.start, len(rows)), degrees[held], placed[held])
+            out.write_array("features", made, rows=rows)
+    return out.version
+
+
+def placed_in_basis(session: Session, graph: Version, fitted: Version) -> np.ndarray:
+    """Graph vectors of a graph's items in the basis of ``fitted``: its items keep theirs, new ones are folded in."""
+    start, stop = next(
+        ((block["start"], block["stop"]) for block in fitted.json("columns") if block["kind"] == "graph"), (0, 0)
+    )
+    vectors = np.asarray(fitted.array("features")[:, start:stop])
+    known = Vocabulary(session.store.input_of(fitted, "graph").table("item_ids").column("item_id").combine_chunks())
+    rows = known.rows(graph.table("item_ids").column("item_id"))
+    return fold_in(open_graph(graph), vectors[np.maximum(rows, 0)], rows >= 0)
+
+
+def items_in_row_order(session: Session, catalog: Version, graph: Version) -> pa.Table:
+    """The newest row of every item up to the catalog's day, in the graph's row order.
+
+    Columns come in the order of the newest delivery, those that it lacks behind.
+    """
+    tables = [session.store.version(uri).table("items") for uri in catalog.json("partitions")["items"]]
+    order = dict.fromkeys(name for table in reversed(tables) for name in table.column_names)
+    items = pa.concat_tables(tables, promote_options="permissive").select(list(order))
+    vocabulary = Vocabulary(graph.table("item_ids").column("item_id").combine_chunks())
+    newest = np.full(len(vocabulary), -1, dtype=np.int64)
+    newest[vocabulary.rows(items.column("item_id"))] = np.arange(items.num_rows)  # the later assignment wins
+    return items.take(pa.array(newest))
+
+
+def item_labels(items: pa.Table, config: FeatureConfig) -> pa.Table:
+    """What people read of each item: item_id, title, category, image_url; null where the data has none.
+
+    ``category`` holds lists where some item has several values, else the cells as they are.
+
+    Raises:
+        UnknownLabelError: ``label_category`` names no categorical column.
+    """
+
+    def text(column: str | None) -> pa.ChunkedArray:
+        if column is None or column not in items.column_names:
+            return pa.chunked_array([pa.nulls(items.num_rows, pa.string())])
+        return items.column(column).cast(pa.string())
+
+    return pa.table(
+        {
+            "item_id": items.column("item_id"),
+            "title": text("title"),
+            "category": _listed(text(_label_column(items, config.label_category)), config.categorical_separator),
+            "image_url": text("image_url"),
+        }
+    )
+
+
+def _label_column(items: pa.Table, wanted: str | None) -> str | None:
+    """The column that is asked for, else one named category, else the first that was ingested."""
+    columns = [name for name in items.column_names if name.startswith(CATEGORICAL)]
+    if wanted and CATEGORICAL + wanted not in columns:
+        names = ", ".join(name.removeprefix(CATEGORICAL) for name in columns)
+        raise UnknownLabelError(
+            f"features.label_category: got {wanted!r}, expected one of the categorical columns of the items: "
+            f"{names or 'there are none'}; leave it empty to take the first"
+        )
+    preferred = CATEGORICAL + (wanted or "category")
+    return preferred if preferred in columns else next(iter(columns), None)
+
+
+def _listed(cells: pa.ChunkedArray, separator: str | None) -> pa.ChunkedArray:
+    encoded = cells.combine_chunks().dictionary_encode()
+    values = [list(dict.fromkeys(split_values(cell, separator or ""))) for cell in encoded.dictionary.to_pylist()]
+    if all(len(several) < 2 for several in values):
+        return cells
+    return pa.chunked_array([pa.array(values, pa.list_(pa.string())).take(encoded.indices)])

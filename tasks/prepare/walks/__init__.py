@@ -1,0 +1,1 @@
+"""What `tasks.prepare.sample_neighborhoods` is made of."""

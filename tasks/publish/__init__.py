@@ -1,0 +1,1 @@
+"""Index, publication and report of a day."""

@@ -1,0 +1,1 @@
+"""What every stage works with: session, settings, days, Dask, progress, logs."""

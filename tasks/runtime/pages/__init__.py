@@ -1,0 +1,1 @@
+"""Pages for people: blocks, charts, and how they are rendered as one file of HTML."""

@@ -1,0 +1,1 @@
+"""Pairs, hard negatives, and the training of a model."""

@@ -1,1 +1,0 @@
-"""What `tasks.validate` is made of: expectations, faults of rows, Data Docs."""

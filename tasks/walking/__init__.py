@@ -1,1 +1,0 @@
-"""What `tasks.sample_neighborhoods` is made of."""
