@@ -14,11 +14,11 @@ from numba import njit
 
 from pinsage.graph.bipartite import BipartiteGraph
 from pinsage.graph.huge_pages import in_huge_pages
-from pinsage.stage_configs import ResourceConfig
 from pinsage.walks.config import WalkConfig
 from pinsage.walks.importance import importance_neighborhoods
 from pinsage.walks.random_stream import GOLDEN, below, draw
 from pinsage.walks.walkers import Side, graph_sides
+from tasks.runtime.resources import ResourceConfig
 
 CHUNK_ROWS = 65_536
 READS = 4_000_000

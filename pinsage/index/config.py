@@ -58,3 +58,34 @@ class IndexConfig(BaseModel, frozen=True, extra="forbid"):
         if self.max_trees < self.num_trees:
             raise ValueError(f"max_trees={self.max_trees} is below num_trees={self.num_trees}")
         return self
+
+
+class PublishConfig(BaseModel, frozen=True, extra="forbid"):
+    """The gate between a built index and the one that is served."""
+
+    min_recall: float = Field(
+        default=0.95, ge=0, le=1, description="Recall against exact search on queries the index was not tuned on."
+    )
+    min_coverage: float = Field(
+        default=0.9, ge=0, le=1, description="Share of the catalogue's items that must be in the index."
+    )
+    max_norm_deviation: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="Largest distance from 1 of an embedding's norm (without the popularity term).",
+    )
+    max_count_drop: float = Field(
+        default=0.2, ge=0, le=1, description="Share of items by which an index may be smaller than the published one."
+    )
+    require_champion: bool = Field(
+        default=True, description="Refuse an index whose embeddings come from another model than the champion."
+    )
+    min_neighbor_overlap: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="Share of the nearest neighbors kept since the published index, if both are of one model.",
+    )
+    drift_k: int = Field(default=10, ge=1, le=1000, description="Neighbors of an item compared for the overlap.")
+    drift_queries: int = Field(default=200, ge=1, le=100_000, description="Items whose neighbors are compared.")

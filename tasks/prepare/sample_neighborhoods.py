@@ -11,13 +11,13 @@ import structlog
 
 from pinsage.graph.bipartite import BipartiteGraph
 from pinsage.graph.huge_pages import in_huge_pages
-from pinsage.stage_configs import ResourceConfig
 from pinsage.store import Store, Version, WriteSpec
 from pinsage.walks.config import WalkConfig
 from pinsage.walks.importance import importance_neighborhoods
 from tasks.prepare.walks.neighborhood_arrays import array_names, write_chunk
 from tasks.prepare.walks.shuffled_walks import sample_shuffled
 from tasks.runtime.dask_cluster import map_chunks
+from tasks.runtime.resources import ResourceConfig
 from tasks.runtime.session import Session
 
 CODE_VERSION = 2

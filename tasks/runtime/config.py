@@ -20,16 +20,17 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from pinsage.evaluation.config import EvaluationConfig
+from pinsage.evaluation.config import EvaluationConfig, PromotionConfig
 from pinsage.features.config import FeatureConfig
 from pinsage.graph.config import GraphConfig
-from pinsage.index.config import IndexConfig
+from pinsage.index.config import IndexConfig, PublishConfig
 from pinsage.model.config import EmbeddingConfig, ModelConfig
 from pinsage.pairs.config import PairConfig
 from pinsage.serving.config import ServingConfig
-from pinsage.stage_configs import PromotionConfig, PublishConfig, ResourceConfig, ValidationConfig
 from pinsage.training.config import TrainingConfig
 from pinsage.walks.config import HardNegativeConfig, WalkConfig
+from schemas.config import ValidationConfig
+from tasks.runtime.resources import ResourceConfig
 
 CONFIG_FILE_VARIABLE = "PINSAGE_CONFIG"
 

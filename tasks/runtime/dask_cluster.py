@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from pathlib import Path
 from typing import Any
 
-from pinsage.stage_configs import ResourceConfig
 from tasks.runtime.progress import progress
+from tasks.runtime.resources import ResourceConfig
 
 # A local cluster gives up a worker that is not there 15 s after it died. One that died again in that time is just being
 # started; where it was the only one, the run would wait for ever.

@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from pinsage.stage_configs import ValidationConfig
 from schemas import engagements, items, saves
 from schemas.columns import LARGEST
+from schemas.config import ValidationConfig
 from schemas.rules import LIMITED_APART
 from tasks.data.ingest import ingest
 from tasks.data.ingestion.mapping import IngestMapping

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pinsage.stage_configs import ValidationConfig
 from pinsage.store import DamagedVersionError
 from schemas import engagements, items, saves
+from schemas.config import ValidationConfig
 from tasks.data.deliveries import Deliveries, MissingPartitionError
 from tasks.data.validate import ValidationFailedError, validate_days
 from tasks.runtime.session import Session

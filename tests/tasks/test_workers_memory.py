@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from distributed import LocalCluster
 
-from pinsage.stage_configs import ResourceConfig
 from tasks.runtime.dask_cluster import WorkersDiedError, map_chunks
+from tasks.runtime.resources import ResourceConfig
 
 DASK_ALLOWS = 3  # distributed.scheduler.allowed-failures
 

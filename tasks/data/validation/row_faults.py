@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pinsage.stage_configs import ValidationConfig
 from schemas.columns import LARGEST, NUMERIC, VECTOR
+from schemas.config import ValidationConfig
 
 # What tools make of a missing integer.
 _NO_INTEGER = -(2**63)

@@ -15,7 +15,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pinsage.graph.alias import edge_aliases
-from pinsage.stage_configs import ResourceConfig
 from pinsage.store import Store, Version, WriteSpec
 from pinsage.walks.config import WalkConfig
 from pinsage.walks.importance import walk_plan
@@ -32,6 +31,7 @@ from pinsage.walks.walkers import Side, side_of
 from tasks.prepare.walks.neighborhood_arrays import write_chunk
 from tasks.runtime.dask_cluster import dask_client, performance_page
 from tasks.runtime.progress import progress
+from tasks.runtime.resources import ResourceConfig
 
 # The two kinds of node, and the other's.
 _OTHER = {"item": "board", "board": "item"}
