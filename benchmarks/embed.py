@@ -36,10 +36,9 @@ from pinsage.model.config import ModelConfig
 from pinsage.model.pinsage import PinSage
 from pinsage.store import Version
 from tasks.embed.embed_items import embed_items, open_inference
-from tasks.embed.sources import EMBEDDINGS
 from tasks.prepare.prepared import Prepared
-from tasks.runtime.intermediate import EMBEDDING_LAYERS
 from tasks.runtime.session import Session
+from tasks.runtime.stages import EMBED_ITEMS, EMBED_LAYER
 
 PROJECT = Path(__file__).parents[1]
 PEERS = PROJECT / ".bench-peers" / "bin" / "python"
@@ -81,7 +80,7 @@ def run(step: Any, root: str, options: argparse.Namespace, warm_bytes: int) -> d
     """What a step measures in a process of its own, to whose files `warm_bytes` of warm pages are given."""
     spawn = multiprocessing.get_context("spawn")
     receiver, sender = spawn.Pipe(duplex=False)
-    layers = [Path(root) / dataset for dataset in (EMBEDDING_LAYERS, EMBEDDINGS)]
+    layers = [Path(root) / dataset for dataset in (EMBED_LAYER.dataset, EMBED_ITEMS.dataset)]
     with WarmPages(Path(root) / "warm", warm_bytes) as pages:
         process = spawn.Process(target=_run, args=(step, root, options, sender))
         process.start()

@@ -58,7 +58,7 @@ def gc(
 ) -> None:
     """Remove versions that no reference reaches; prints first, deletes on --yes."""
     from pinsage.store.garbage import collect_garbage, plan_garbage
-    from tasks.runtime.intermediate import INTERMEDIATE
+    from tasks.runtime.stages import INTERMEDIATE
 
     store = open_session(root, []).store
     plan = plan_garbage(store, keep=keep, grace_seconds=grace_hours * 3600, intermediate=INTERMEDIATE)

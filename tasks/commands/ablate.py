@@ -16,19 +16,20 @@ from typing import Any
 import numpy as np
 import structlog
 
-from pinsage.store import Version
+from pinsage.store import Version, Writer
 from tasks.commands.ablation_page import markdown, plot
 from tasks.evaluate.evaluate_model import evaluate_model
 from tasks.prepare.featurize_items import featurize_items
 from tasks.prepare.prepared import Prepared, as_of_day, graph_day, open_prepared
 from tasks.prepare.sample_neighborhoods import sample_neighborhoods
+from tasks.runtime.committing import commit_stage
 from tasks.runtime.config import PinSageConfig
 from tasks.runtime.session import Session
+from tasks.runtime.stages import ABLATE
 from tasks.train.build_pairs import build_holdout_pairs, build_pairs
 from tasks.train.mine_hard_negatives import mine_hard_negatives
 from tasks.train.train_model import train_model
 
-CODE_VERSION = 2
 HIT_RATES_AT = (10, 50, 500)
 METRICS = (*(f"hit_rate@{rank}" for rank in HIT_RATES_AT), "mrr_scaled")
 
@@ -109,20 +110,21 @@ def ablate(session: Session, day: str, *, tables: tuple[int, ...], num_seeds: in
             found.append((row, varied.config.training.seed, model, evaluation))
             yield f"table {row.table}, {row.name}, seed {varied.config.training.seed}", evaluation
     inputs = list({evaluation.uri: evaluation for _, _, _, evaluation in found}.values())
-    config = {"tables": tables, "num_seeds": num_seeds, "rows": [vars(row) for row in rows]}
-    with session.store.write("ablation", partition=day, inputs=inputs, config=config, code_version=CODE_VERSION) as out:
-        if not out.is_committed:
-            results = summarise(day, found)
-            out.write_json("results", results)
-            with tempfile.TemporaryDirectory() as folder:
-                for name, suffix, text in (("table", ".md", markdown(results)), ("plot", ".svg", plot(results))):
-                    path = Path(folder) / f"{name}{suffix}"
-                    path.write_text(text, encoding="utf-8")
-                    out.write_file(name, path, suffix)
+    settings = {"tables": tables, "num_seeds": num_seeds, "rows": [vars(row) for row in rows]}
+
+    def write(out: Writer) -> None:
+        results = summarise(day, found)
+        out.write_json("results", results)
+        with tempfile.TemporaryDirectory() as folder:
+            for name, suffix, text in (("table", ".md", markdown(results)), ("plot", ".svg", plot(results))):
+                path = Path(folder) / f"{name}{suffix}"
+                path.write_text(text, encoding="utf-8")
+                out.write_file(name, path, suffix)
+
+    version = commit_stage(session, ABLATE, day, inputs, write, **settings)
     for name, suffix in (("table", ".md"), ("plot", ".svg")):
-        session.store.put_page(f"ablations/{day}/{name}{suffix}", out.version.path(name).read_bytes())
-    log.info("ablate", version=out.version.uri)
-    yield "ablation", out.version
+        session.store.put_page(f"ablations/{day}/{name}{suffix}", version.path(name).read_bytes())
+    yield "ablation", version
 
 
 def with_settings(session: Session, row: Row, seed_offset: int) -> Session:

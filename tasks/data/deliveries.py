@@ -15,10 +15,9 @@ from pinsage.store.digests import digest_of
 from tasks.data.ingestion.advice import advice
 from tasks.runtime.days import add_days, check_day, days_named, is_day
 from tasks.runtime.session import Session
+from tasks.runtime.stages import KNOWN_ITEMS, VALIDATE
 
 TABLES = ("items", "saves", "engagements")
-VALIDATION_CODE = 6
-KNOWN_ITEMS_CODE = 1
 # Partitions are committed side by side: a commit mostly waits for the disk or the bucket.
 COMMIT_THREADS = 16
 
@@ -196,8 +195,8 @@ class Deliveries:
             if earlier is None:
                 return None
             inputs.append(earlier)
-        config = {"rules": self._session.config.validation, "median": self.trailing_median(table, day)}
-        return {"partition": day, "inputs": inputs, "config": config, "code_version": VALIDATION_CODE}
+        config = VALIDATE.fingerprinted(self._session.config, median=self.trailing_median(table, day))
+        return {"partition": day, "inputs": inputs, "config": config, "code_version": VALIDATE.code_version}
 
     def trailing_median(self, table: str, day: str) -> float | None:
         """Median rows of the delivered days in the window before ``day``; None where there are too few."""
@@ -239,4 +238,4 @@ class Deliveries:
         if items is None:
             return None
         inputs = [items] if before is None else [before, items]
-        return {"partition": day, "inputs": inputs, "config": {}, "code_version": KNOWN_ITEMS_CODE}
+        return {"partition": day, "inputs": inputs, "config": {}, "code_version": KNOWN_ITEMS.code_version}

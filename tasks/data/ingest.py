@@ -41,8 +41,8 @@ from tasks.data.ingestion.texts import as_categories, as_text, as_vectors
 from tasks.data.ingestion.times import TimeColumn
 from tasks.runtime.days import check_day
 from tasks.runtime.session import Session
+from tasks.runtime.stages import INGEST
 
-CODE_VERSION = 1
 MAX_GAP_DAYS = 4_000
 SPLIT_BOUNDS = (0.7, 0.8)  # train, tune, test: 70/10/20 (Ying et al. 2018, section 4.1)
 
@@ -362,7 +362,9 @@ def _commit_day(session: Session, table: str, spill: DaySpill, number: int, fact
     day = day_name(number)
     assert spill.schema is not None, "a spill has rows"
     config = {"rows_sha256": spill.digest(number), **facts}
-    with session.store.write(f"raw/{table}", partition=day, inputs=[], config=config, code_version=CODE_VERSION) as out:
+    with session.store.write(
+        f"raw/{table}", partition=day, inputs=[], config=config, code_version=INGEST.code_version
+    ) as out:
         if not out.is_committed:
             out.write_table(table, spill.batches(number), spill.schema)
             out.facts.update(num_rows=spill.num_rows.get(number, 0), **facts)

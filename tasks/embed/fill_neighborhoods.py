@@ -7,12 +7,12 @@ import structlog
 
 from pinsage.index.exact import exact_top_k
 from pinsage.index.geometry import Geometry
-from pinsage.store import Version
+from pinsage.store import Version, Writer
 from pinsage.walks.borrowed import borrowed_neighborhoods
+from tasks.runtime.committing import commit_stage
 from tasks.runtime.session import Session
+from tasks.runtime.stages import FILL_NEIGHBORHOODS
 
-CODE_VERSION = 1
-FILLED = "filled_neighborhoods"
 CONTENT_KINDS = ("vector", "text", "categorical", "numeric")
 QUERIES = 256  # cold items compared at once, for the memory of their scores
 
@@ -32,15 +32,8 @@ def fill_neighborhoods(session: Session, features: Version, neighborhoods: Versi
         ``neighborhoods``; measurement ``num_filled``.
     """
     num_nearest = session.config.embedding.cold_neighbors
-    with session.store.write(
-        FILLED,
-        partition=neighborhoods.partition,
-        inputs=[features, neighborhoods],
-        config={"cold_neighbors": num_nearest},
-        code_version=CODE_VERSION,
-    ) as out:
-        if out.is_committed:
-            return out.version
+
+    def write(out: Writer) -> None:
         neighbors, importances = (neighborhoods.array(name) for name in ("neighbors", "importances"))
         content = _content(session, features)
         warm = np.flatnonzero(neighbors[:, 0] >= 0)
@@ -65,8 +58,8 @@ def fill_neighborhoods(session: Session, features: Version, neighborhoods: Versi
             out.write_array("neighbors", around, rows=rows)
             out.write_array("importances", weights, rows=rows)
         out.measurements.update(num_filled=num_filled)
-    log.info("fill_neighborhoods", version=out.version.uri, **out.version.measurements)
-    return out.version
+
+    return commit_stage(session, FILL_NEIGHBORHOODS, neighborhoods.partition, [features, neighborhoods], write)
 
 
 def _content(session: Session, features: Version) -> np.ndarray:

@@ -16,7 +16,8 @@ import structlog
 from pinsage.model.layerwise import Layerwise
 from pinsage.store import UnknownVersionError, Version
 from pinsage.store.compare import changed_rows
-from tasks.embed.sources import CODE_VERSION, EMBEDDINGS, EmbeddingSources
+from tasks.embed.sources import EmbeddingSources
+from tasks.runtime.stages import EMBED_ITEMS
 
 # Days that were embedded before this one and are looked at.
 NEAREST_DAYS = 3
@@ -87,13 +88,14 @@ def find_reuse(now: EmbeddingSources, inference: Layerwise, layer: int, below: V
 
 def _earlier(now: EmbeddingSources) -> EmbeddingSources | None:
     store = now.session.store
-    days = [day for day in store.objects.folders(EMBEDDINGS) if day < now.day]
+    dataset = EMBED_ITEMS.dataset
+    days = [day for day in store.objects.folders(dataset) if day < now.day]
     for day in reversed(days[-NEAREST_DAYS:]):
-        for version in store.versions(EMBEDDINGS, day):
+        for version in store.versions(dataset, day):
             used = {item.uri.split("/", 1)[0]: item for item in version.inputs}
             if (
-                version.manifest.code_version != CODE_VERSION
-                or version.manifest.config != now.config(now.num_layers)
+                version.manifest.code_version != EMBED_ITEMS.code_version
+                or version.manifest.config != now.settings(now.num_layers)
                 or used["model"].content_digest != now.input("model").content_digest
             ):
                 continue

@@ -14,12 +14,9 @@ import numpy as np
 
 from pinsage.model.layerwise import top_neighbors
 from pinsage.store import Version, Writer
-from tasks.embed.fill_neighborhoods import FILLED
-from tasks.runtime.intermediate import EMBEDDING_LAYERS
+from pinsage.store.digests import plain
 from tasks.runtime.session import Session
-
-CODE_VERSION = 4
-EMBEDDINGS = "embeddings"
+from tasks.runtime.stages import EMBED_ITEMS, EMBED_LAYER, Stage
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class EmbeddingSources:
     @cached_property
     def walked(self) -> Version:
         """The neighborhoods, those that were lent to items without saves included."""
-        return self.input(FILLED, "neighborhoods")
+        return self.input("filled_neighborhoods", "neighborhoods")
 
     @cached_property
     def num_items(self) -> int:
@@ -62,28 +59,29 @@ class EmbeddingSources:
         """K."""
         return int(self.input("model").json("architecture")["config"]["num_layers"])
 
-    def config(self, layer: int) -> dict[str, Any]:
+    def settings(self, layer: int) -> dict[str, Any]:
         """The settings that a layer depends on."""
-        settings = self.session.config.embedding.model_dump(mode="json")
-        return settings if layer == self.num_layers else {"layer": layer, **settings}
+        more = {} if layer == self.num_layers else {"layer": layer}
+        settings: dict[str, Any] = plain(self._stage(layer).fingerprinted(self.session.config, **more))
+        return settings
 
     def writer(self, layer: int) -> Writer:
         """Opens the version of a layer for writing."""
-        return self.session.store.write(self._dataset(layer), **self._origin(layer))
+        return self.session.store.write(self._stage(layer).dataset, **self._origin(layer))
 
     def find(self, layer: int) -> Version | None:
         """The committed version of a layer, or None; its files are checked when they are read."""
-        return self.session.store.committed(self._dataset(layer), **self._origin(layer))
+        return self.session.store.committed(self._stage(layer).dataset, **self._origin(layer))
 
-    def _dataset(self, layer: int) -> str:
-        return EMBEDDINGS if layer == self.num_layers else EMBEDDING_LAYERS
+    def _stage(self, layer: int) -> Stage:
+        return EMBED_ITEMS if layer == self.num_layers else EMBED_LAYER
 
     def _origin(self, layer: int) -> dict[str, Any]:
         return {
             "partition": self.day,
             "inputs": self.inputs,
-            "config": self.config(layer),
-            "code_version": CODE_VERSION,
+            "config": self.settings(layer),
+            "code_version": self._stage(layer).code_version,
         }
 
     def names(self, layer: int) -> list[str]:

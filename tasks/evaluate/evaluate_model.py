@@ -25,13 +25,13 @@ from pinsage.evaluation.reciprocal_rank import mean_reciprocal_rank, reciprocal_
 from pinsage.evaluation.similarity_spread import similarity_spread
 from pinsage.evaluation.slices import Slice, cold_slice, few_saves_slice
 from pinsage.features.assemble import content_width
-from pinsage.store import Version
+from pinsage.store import Version, Writer
 from tasks.embed.embed_items import embed_items
 from tasks.prepare.prepared import Prepared
 from tasks.prepare.sample_neighborhoods import open_graph
+from tasks.runtime.committing import commit_stage
 from tasks.runtime.session import Session
-
-CODE_VERSION = 5
+from tasks.runtime.stages import EVALUATE_MODEL
 
 log = structlog.get_logger()
 
@@ -55,11 +55,8 @@ def evaluate_model(
     config = session.config.evaluation.measurable
     embeddings = embed_items(session, as_of, model)
     inputs = [model, embeddings, as_of.graph, as_of.features, as_of.neighborhoods, pairs, holdout_pairs]
-    with session.store.write(
-        "evaluation", partition=day, inputs=inputs, config=config, code_version=CODE_VERSION
-    ) as out:
-        if out.is_committed:
-            return out.version
+
+    def write(out: Writer) -> None:
         queries, positives, boards = sampled_pairs(holdout_pairs, config)
         graph = open_graph(as_of.graph)
         degrees = graph.item_degrees()
@@ -91,8 +88,8 @@ def evaluate_model(
         }
         out.write_json("metrics", metrics)
         out.facts.update(model=model.uri, num_queries=metrics["num_queries"])
-    log.info("evaluate_model", version=out.version.uri, **out.version.measurements)
-    return out.version
+
+    return commit_stage(session, EVALUATE_MODEL, day, inputs, write)
 
 
 def sampled_pairs(holdout_pairs: Version, config: EvaluationConfig) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -14,14 +14,14 @@ from pinsage.evaluation.hit_rate import hit_rate
 from pinsage.evaluation.random_walk import random_walk_ranks
 from pinsage.graph.bipartite import BipartiteGraph
 from pinsage.graph.config import GraphConfig
-from pinsage.store import Version
+from pinsage.store import Version, Writer
 from pinsage.walks.importance import importance_neighborhoods
 from tasks.evaluate.evaluate_model import sampled_pairs
 from tasks.prepare.build_graph import build_graph
 from tasks.prepare.sample_neighborhoods import open_graph
+from tasks.runtime.committing import commit_stage
 from tasks.runtime.session import Session
-
-CODE_VERSION = 1
+from tasks.runtime.stages import MEASURE_PRUNING
 
 log = structlog.get_logger()
 
@@ -45,24 +45,16 @@ def measure_pruning(session: Session, evaluation: Version) -> Version | None:
         return None
     whole = session.config.model_copy(update={"graph": pruned.unpruned})
     before = build_graph(replace(session, config=whole), store.input_of(graph, "catalog"))
-    settings = {"walks": session.config.walks, "pairs": session.config.evaluation.measurable}
-    with store.write(
-        "pruning",
-        partition=evaluation.partition,
-        inputs=[before, graph, holdout_pairs],
-        config=settings,
-        code_version=CODE_VERSION,
-    ) as out:
-        if out.is_committed:
-            return out.version
+
+    def write(out: Writer) -> None:
         effect = {}
         for name, version in (("before", before), ("after", graph)):
             effect[name], out.measurements[f"walk_seconds_{name}"] = _walked(
                 session, open_graph(version), holdout_pairs
             )
         out.write_json("effect", effect)
-    log.info("measure_pruning", version=out.version.uri, **out.version.measurements)
-    return out.version
+
+    return commit_stage(session, MEASURE_PRUNING, evaluation.partition, [before, graph, holdout_pairs], write)
 
 
 def _walked(session: Session, graph: BipartiteGraph, holdout_pairs: Version) -> tuple[dict[str, Any], float]:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import structlog
 
-from pinsage.store import Version
+from pinsage.store import Version, Writer
 from tasks.data.deliveries import TABLES, Deliveries
+from tasks.runtime.committing import commit_stage
 from tasks.runtime.session import Session
-
-CODE_VERSION = 1
+from tasks.runtime.stages import BUILD_CATALOG
 
 log = structlog.get_logger()
 
@@ -31,17 +31,14 @@ def build_catalog(session: Session, day: str) -> Version:
         ValueError: Some partitions have times and some have none.
         ValidationMissingError: A partition in force is not validated yet.
     """
-    store = session.store
     deliveries = Deliveries(session)
     deliveries.require_for(day)
     delivered = {table: deliveries.days_for(table, day) for table in TABLES}
     versions = deliveries.require_all_validated(delivered, day)
     check_times([version for table in ("saves", "engagements") for version in versions[table]])
     flat = [version for found in versions.values() for version in found]
-    settings = session.config.graph.of_catalog
-    with store.write("catalog", partition=day, inputs=flat, config=settings, code_version=CODE_VERSION) as out:
-        if out.is_committed:
-            return out.version
+
+    def write(out: Writer) -> None:
         out.write_json("partitions", {table: [version.uri for version in found] for table, found in versions.items()})
         out.facts.update(
             timed=bool(versions["saves"][-1].facts["timed"]),
@@ -52,8 +49,8 @@ def build_catalog(session: Session, day: str) -> Version:
         )
         if any(version.facts.get("weighted") for version in versions["saves"]):
             out.facts.update(weighted=True)
-    log.info("build_catalog", version=out.version.uri, partitions=len(flat))
-    return out.version
+
+    return commit_stage(session, BUILD_CATALOG, day, flat, write)
 
 
 def check_times(partitions: Sequence[Version]) -> None:

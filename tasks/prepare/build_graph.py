@@ -24,10 +24,10 @@ from tasks.prepare.graph.chunks import SIDES, Work, chunks_of
 from tasks.prepare.graph.extension import Extended, extend, find_earlier
 from tasks.prepare.graph.rebuild import Rebuilt, rebuild
 from tasks.prepare.graph.spill import Spill
+from tasks.runtime.committing import log_version, stage_writer
 from tasks.runtime.dask_cluster import chunk_map
 from tasks.runtime.session import Session
-
-CODE_VERSION = 2
+from tasks.runtime.stages import BUILD_GRAPH
 
 log = structlog.get_logger()
 
@@ -49,11 +49,9 @@ def build_graph(session: Session, catalog: Version) -> Version:
         ValueError: A save names an item that no items partition holds.
     """
     store = session.store
-    settings = session.config.graph.of_graph
-    out = store.write(
-        "graph", partition=catalog.partition, inputs=[catalog], config=settings, code_version=CODE_VERSION
-    )
+    out = stage_writer(session, BUILD_GRAPH, catalog.partition, [catalog])
     if out.is_committed:
+        log_version(BUILD_GRAPH, out.version, new=False)
         return out.version
     try:
         with out:
@@ -68,7 +66,7 @@ def build_graph(session: Session, catalog: Version) -> Version:
     finally:
         if store.find(out.spec.dataset, out.spec.partition, out.spec.fingerprint) is not None:
             spill_of(session, out).remove()
-    log.info("build_graph", version=out.version.uri, **out.version.facts, **out.version.measurements)
+    log_version(BUILD_GRAPH, out.version, new=True)
     return out.version
 
 
@@ -85,7 +83,7 @@ def _extend_earlier(session: Session, catalog: Version, out: Writer) -> bool:
         return False
     max_rows = session.config.resources.saves_per_chunk
     try:
-        earlier = find_earlier(store, catalog, out.spec.config, CODE_VERSION, max_rows)
+        earlier = find_earlier(store, catalog, out.spec.config, BUILD_GRAPH.code_version, max_rows)
         if earlier is None:
             return False
         write_graph(out, extend(store, earlier), catalog, config)

@@ -11,12 +11,12 @@ from pinsage.features.categorical import split_values
 from pinsage.features.config import FeatureConfig
 from pinsage.features.graph_vectors import fold_in, graph_vectors
 from pinsage.graph.vocabulary import Vocabulary
-from pinsage.store import Version
+from pinsage.store import Version, Writer
 from schemas.columns import CATEGORICAL
 from tasks.prepare.sample_neighborhoods import open_graph
+from tasks.runtime.committing import commit_stage
 from tasks.runtime.session import Session
-
-CODE_VERSION = 3
+from tasks.runtime.stages import ENCODE_FOR_MODEL, FEATURIZE_ITEMS
 
 log = structlog.get_logger()
 
@@ -41,11 +41,8 @@ def featurize_items(session: Session, catalog: Version, graph: Version) -> Versi
         UnknownLabelError: ``features.label_category`` names no categorical column.
     """
     config = session.config.features
-    with session.store.write(
-        "features", partition=graph.partition, inputs=[catalog, graph], config=config, code_version=CODE_VERSION
-    ) as out:
-        if out.is_committed:
-            return out.version
+
+    def write(out: Writer) -> None:
         items = items_in_row_order(session, catalog, graph)
         labels = item_labels(items, config)
         saves = open_graph(graph)
@@ -66,8 +63,8 @@ def featurize_items(session: Session, catalog: Version, graph: Version) -> Versi
         out.write_json("columns", [vars(block) for block in encoder.blocks])
         out.write_table("item_labels", labels)
         out.facts.update(num_items=len(degrees), width=encoder.width)
-    log.info("featurize_items", version=out.version.uri, **out.version.facts, **out.version.measurements)
-    return out.version
+
+    return commit_stage(session, FEATURIZE_ITEMS, graph.partition, [catalog, graph], write)
 
 
 def encode_with(session: Session, catalog: Version, graph: Version, fitted: Version) -> Version:
@@ -86,15 +83,8 @@ def encode_with(session: Session, catalog: Version, graph: Version, fitted: Vers
     made_of = {used.content_digest for used in fitted.inputs}
     if {catalog.content_digest, graph.content_digest} <= made_of:
         return fitted
-    with session.store.write(
-        "model_features",
-        partition=graph.partition,
-        inputs=[catalog, graph, fitted],
-        config={},
-        code_version=CODE_VERSION,
-    ) as out:
-        if out.is_committed:
-            return out.version
+
+    def write(out: Writer) -> None:
         arrays = {name: fitted.array(name) for name in fitted.names() if name.startswith("text_")}
         encoder = FeatureEncoder.from_state(fitted.json("encoder"), arrays)
         items, degrees = items_in_row_order(session, catalog, graph), open_graph(graph).item_degrees()
@@ -105,7 +95,8 @@ def encode_with(session: Session, catalog: Version, graph: Version, fitted: Vers
             held = slice(rows.start, rows.stop)
             made, _ = encoder.encode(items.slice(rows.start, len(rows)), degrees[held], placed[held])
             out.write_array("features", made, rows=rows)
-    return out.version
+
+    return commit_stage(session, ENCODE_FOR_MODEL, graph.partition, [catalog, graph, fitted], write)
 
 
 def placed_in_basis(session: Session, graph: Version, fitted: Version) -> np.ndarray:

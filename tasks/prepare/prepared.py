@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import islice
 
-from pinsage.store import Version
+from pinsage.store import Version, Writer
 from tasks.data.deliveries import TABLES, Deliveries, NoDataError
+from tasks.runtime.committing import commit_stage
 from tasks.runtime.days import add_days, check_day
 from tasks.runtime.session import Session
+from tasks.runtime.stages import RECORD_PREPARED
 
-CODE_VERSION = 1
 MAX_GROUPS = 8
 MIN_GROUP_DAYS = 16  # below it, starting a task costs more than it does
 
@@ -35,11 +36,13 @@ def record_prepared(
 ) -> Version:
     """Commit which versions belong to ``day`` and point the reference ``prepared/<day>`` to them."""
     inputs = [catalog, graph, features, neighborhoods]
-    with session.store.write("prepared", partition=day, inputs=inputs, config={}, code_version=CODE_VERSION) as out:
-        if not out.is_committed:
-            out.write_json("versions", {version.dataset: version.uri for version in inputs})
-    session.store.ref(f"prepared/{day}").point_to(out.version.uri)
-    return out.version
+
+    def write(out: Writer) -> None:
+        out.write_json("versions", {version.dataset: version.uri for version in inputs})
+
+    version = commit_stage(session, RECORD_PREPARED, day, inputs, write)
+    session.store.ref(f"prepared/{day}").point_to(version.uri)
+    return version
 
 
 def open_prepared(session: Session, day: str) -> Prepared:

@@ -11,16 +11,16 @@ import structlog
 
 from pinsage.graph.bipartite import BipartiteGraph
 from pinsage.graph.huge_pages import in_huge_pages
-from pinsage.store import Store, Version, WriteSpec
+from pinsage.store import Store, Version, Writer, WriteSpec
 from pinsage.walks.config import WalkConfig
 from pinsage.walks.importance import importance_neighborhoods
 from tasks.prepare.walks.neighborhood_arrays import array_names, write_chunk
 from tasks.prepare.walks.shuffled_walks import sample_shuffled
+from tasks.runtime.committing import commit_stage
 from tasks.runtime.dask_cluster import map_chunks
 from tasks.runtime.resources import ResourceConfig
 from tasks.runtime.session import Session
-
-CODE_VERSION = 2
+from tasks.runtime.stages import SAMPLE_NEIGHBORHOODS
 
 log = structlog.get_logger()
 
@@ -37,11 +37,8 @@ def sample_neighborhoods(session: Session, graph: Version) -> Version:
         [num_items, T]; where walks may end early, ``walks_made`` int32 [num_items], too.
     """
     config, resources = session.config.walks, session.config.resources
-    with session.store.write(
-        "neighborhoods", partition=graph.partition, inputs=[graph], config=config, code_version=CODE_VERSION
-    ) as out:
-        if out.is_committed:
-            return out.version
+
+    def write(out: Writer) -> None:
         names, num_items = array_names(config), graph.array("item_offsets").shape[0] - 1
         missing = list(out.missing_rows(names, num_rows=num_items, chunk_rows=resources.chunk_rows))
         walks_made = _sample(session, missing, graph, out.spec)
@@ -50,8 +47,8 @@ def sample_neighborhoods(session: Session, graph: Version) -> Version:
         out.facts.update(num_items=num_items, top_t=config.top_t)
         num_walked = sum(len(rows) for rows in missing)
         out.measurements["share_of_walks_made"] = round(sum(walks_made) / max(num_walked * config.num_walks, 1), 4)
-    log.info("sample_neighborhoods", version=out.version.uri, num_items=num_items, **out.version.measurements)
-    return out.version
+
+    return commit_stage(session, SAMPLE_NEIGHBORHOODS, graph.partition, [graph], write)
 
 
 def _sample(session: Session, chunks: list[range], graph: Version, spec: WriteSpec) -> list[int]:

@@ -20,12 +20,11 @@ from pinsage.index.config import IndexConfig
 from pinsage.index.embedding_map import map_items
 from pinsage.index.geometry import Geometry, row_blocks
 from pinsage.index.tuning import build_tuned_shard, tune_index
-from pinsage.store import Store, Version
+from pinsage.store import Store, Version, Writer
+from tasks.runtime.committing import commit_stage
 from tasks.runtime.dask_cluster import map_chunks
-from tasks.runtime.intermediate import INDEX_SHARDS
 from tasks.runtime.session import Session
-
-CODE_VERSION = 4
+from tasks.runtime.stages import BUILD_INDEX, BUILD_SHARD
 
 log = structlog.get_logger()
 
@@ -58,11 +57,11 @@ def build_shard(number: int, root: str, embeddings_uri: str, config: IndexConfig
     store = Store.open(root)
     embeddings = store.version(embeddings_uri)
     with store.write(
-        INDEX_SHARDS,
+        BUILD_SHARD.dataset,
         partition=embeddings.partition,
         inputs=[embeddings],
         config={**config.model_dump(mode="json"), "shard": number},
-        code_version=CODE_VERSION,
+        code_version=BUILD_SHARD.code_version,
     ) as out:
         if out.is_committed:
             return out.version.uri
@@ -107,15 +106,8 @@ def build_index(session: Session, embeddings: Version) -> Version:
     """
     store, config = session.store, session.config.index
     features, graph = store.input_of(embeddings, "features"), store.input_of(embeddings, "graph")
-    with store.write(
-        "index",
-        partition=embeddings.partition,
-        inputs=[embeddings, features, graph],
-        config=config,
-        code_version=CODE_VERSION,
-    ) as out:
-        if out.is_committed:
-            return out.version
+
+    def write(out: Writer) -> None:
         vectors = embeddings.array("embeddings")
         geometry, rows = _indexed(embeddings)
         numbers = range(num_shards(len(rows), config))
@@ -126,7 +118,7 @@ def build_index(session: Session, embeddings: Version) -> Version:
             embeddings.uri,
             config,
             resources=session.config.resources,
-            name=INDEX_SHARDS,
+            name=BUILD_SHARD.name,
         )
         shards = [store.version(uri) for uri in uris]
         opened = tuple(
@@ -158,8 +150,8 @@ def build_index(session: Session, embeddings: Version) -> Version:
             seconds_per_query=curve.seconds,
             shard_seconds_per_query=[each for shard in shards for each in shard.measurements["seconds_per_query"]],
         )
-    log.info("build_index", version=out.version.uri, **out.version.facts)
-    return out.version
+
+    return commit_stage(session, BUILD_INDEX, embeddings.partition, [embeddings, features, graph], write)
 
 
 def num_shards(num_rows: int, config: IndexConfig) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from pinsage.serving.published import open_published
-from pinsage.store import Version
+from pinsage.store import Version, Writer
 from tasks.evaluate.measure_pruning import measure_pruning
 from tasks.report.evaluation import evaluation as evaluation_section
 from tasks.report.examples import hard_negatives, recommendations
@@ -23,10 +23,10 @@ from tasks.report.sources import Sources
 from tasks.report.speed import speed
 from tasks.report.summary import summary
 from tasks.report.training import training
+from tasks.runtime.committing import commit_stage
 from tasks.runtime.pages.render import render_page, with_present
 from tasks.runtime.session import Session
-
-CODE_VERSION = 8
+from tasks.runtime.stages import WRITE_REPORT
 
 log = structlog.get_logger()
 
@@ -50,19 +50,21 @@ def write_report(session: Session, day: str, index: Version, evaluation: Version
     """
     store = session.store
     sources = Sources.of(store, day, index, evaluation)
-    with store.write("report", partition=day, inputs=sources.inputs(), config={}, code_version=CODE_VERSION) as out:
-        if not out.is_committed:
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / "page.html"
-                path.write_text(_page(sources), encoding="utf-8")
-                out.write_file("page", path, ".html")
+
+    def write(out: Writer) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "page.html"
+            path.write_text(_page(sources), encoding="utf-8")
+            out.write_file("page", path, ".html")
+
+    version = commit_stage(session, WRITE_REPORT, day, sources.inputs(), write)
     measured = None if evaluation is None else measure_pruning(session, evaluation)
     sections = (history(sources), pruning(measured), speed(sources), timings(sources))
     present = [section for section in sections if section is not None]
-    page = with_present(out.version.path("page").read_text(encoding="utf-8"), present)
+    page = with_present(version.path("page").read_text(encoding="utf-8"), present)
     page_path = store.put_page(f"reports/{day}/index.html", page.encode())
-    log.info("write_report", version=out.version.uri, page=page_path)
-    return out.version
+    log.info("write_report", version=version.uri, page=page_path)
+    return version
 
 
 def _page(sources: Sources) -> str:

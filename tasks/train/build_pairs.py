@@ -13,15 +13,16 @@ from pinsage.arrays.stable_hash import combine, hash_ids, uniform
 from pinsage.graph.vocabulary import Vocabulary
 from pinsage.pairs.config import PairConfig
 from pinsage.pairs.consecutive import consecutive_pairs
-from pinsage.store import Store, Version
+from pinsage.store import Store, Version, Writer
 from tasks.data.deliveries import Deliveries
 from tasks.prepare.build_catalog import check_times
 from tasks.prepare.graph.chunks import Chunk, chunks_of
 from tasks.prepare.prepared import Prepared
+from tasks.runtime.committing import commit_stage
 from tasks.runtime.days import add_days
 from tasks.runtime.session import Session
+from tasks.runtime.stages import BUILD_HOLDOUT_PAIRS, BUILD_PAIRS
 
-CODE_VERSION = 5
 MICROSECONDS_PER_DAY = 86_400_000_000
 
 log = structlog.get_logger()
@@ -44,11 +45,8 @@ def build_pairs(session: Session, day: str, as_of: Prepared, graph: Version) -> 
         row order of ``graph``; ``train_ages`` float32 [n], days from the pair to the end of A, 0 untimed.
     """
     store, config = session.store, session.config.pairs
-    with store.write(
-        "pairs", partition=day, inputs=[as_of.catalog, graph], config=config, code_version=CODE_VERSION
-    ) as out:
-        if out.is_committed:
-            return out.version
+
+    def write(out: Writer) -> None:
         vocabulary = item_vocabulary(graph)
         timed = bool(as_of.catalog.facts["timed"])
         first = add_days(as_of.day, 1 - config.window_days) if timed else ""
@@ -81,8 +79,8 @@ def build_pairs(session: Session, day: str, as_of: Prepared, graph: Version) -> 
         out.write_array("train_ages", ages)
         out.write_array("tune", tune)
         out.facts.update(num_train=len(train), num_tune=len(tune), num_unknown=num_unknown, as_of_day=as_of.day)
-    log.info("build_pairs", version=out.version.uri, **out.version.facts)
-    return out.version
+
+    return commit_stage(session, BUILD_PAIRS, day, [as_of.catalog, graph], write)
 
 
 def tune_pairs(boards: np.ndarray, unseen: np.ndarray, config: PairConfig) -> np.ndarray:
@@ -123,7 +121,7 @@ def build_holdout_pairs(session: Session, day: str, as_of: Prepared) -> Version:
         The committed version of ``holdout_pairs``: arrays ``pairs`` int32 [n, 2], -1 for items that the as-of graph
         does not hold, and ``boards`` uint64 [n], a word for each pair's board.
     """
-    store, config = session.store, session.config.pairs
+    store = session.store
     timed = bool(as_of.catalog.facts["timed"])
     if timed:
         deliveries = Deliveries(session)
@@ -140,9 +138,8 @@ def build_holdout_pairs(session: Session, day: str, as_of: Prepared) -> Version:
         tables = {name: [store.version(uri) for uri in listed[name]] for name in ("saves", "engagements")}
     check_times([*tables["saves"], *tables["engagements"]])
     inputs = [as_of.graph, *tables["saves"], *tables["engagements"]]
-    with store.write("holdout_pairs", partition=day, inputs=inputs, config=config, code_version=CODE_VERSION) as out:
-        if out.is_committed:
-            return out.version
+
+    def write(out: Writer) -> None:
         vocabulary = item_vocabulary(as_of.graph)
         split = None if timed else "test"
         # One chain: a board counts by the number of its saves, and pairs that it was measured on before stay the same.
@@ -151,8 +148,8 @@ def build_holdout_pairs(session: Session, day: str, as_of: Prepared) -> Version:
         out.write_array("boards", boards)
         unknown = int((pairs < 0).any(axis=1).sum())
         out.facts.update(num_pairs=len(pairs), num_unknown=unknown, as_of_day=as_of.day)
-    log.info("build_holdout_pairs", version=out.version.uri, **out.version.facts)
-    return out.version
+
+    return commit_stage(session, BUILD_HOLDOUT_PAIRS, day, inputs, write)
 
 
 def item_vocabulary(graph: Version) -> Vocabulary:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import structlog
 
-from pinsage.store import Store, Version, WriteSpec
+from pinsage.store import Store, Version, Writer, WriteSpec
 from pinsage.walks.config import HardNegativeConfig
 from pinsage.walks.rank_bands import hard_negative_pools
 from tasks.prepare.sample_neighborhoods import kernel_threads, opened_graph
+from tasks.runtime.committing import commit_stage
 from tasks.runtime.dask_cluster import map_chunks
 from tasks.runtime.session import Session
+from tasks.runtime.stages import MINE_HARD_NEGATIVES
 
-CODE_VERSION = 2
 CHUNK_QUERIES = 16_384
 
 log = structlog.get_logger()
@@ -26,11 +27,8 @@ def mine_hard_negatives(session: Session, graph: Version, pairs: Version) -> Ver
         [q, pool_size], -1 for padding.
     """
     config, resources = session.config.hard_negatives, session.config.resources
-    with session.store.write(
-        "hard_negatives", partition=pairs.partition, inputs=[graph, pairs], config=config, code_version=CODE_VERSION
-    ) as out:
-        if out.is_committed:
-            return out.version
+
+    def write(out: Writer) -> None:
         queries = training_queries(pairs)
         missing = list(out.missing_rows(["pools"], num_rows=len(queries), chunk_rows=CHUNK_QUERIES))
         map_chunks(
@@ -50,8 +48,8 @@ def mine_hard_negatives(session: Session, graph: Version, pairs: Version) -> Ver
         assert not left, f"chunks that no worker wrote: {left}"
         out.write_array("queries", queries)
         out.facts.update(num_queries=len(queries), pool_size=config.pool_size)
-    log.info("mine_hard_negatives", version=out.version.uri, **out.version.facts, **out.version.measurements)
-    return out.version
+
+    return commit_stage(session, MINE_HARD_NEGATIVES, pairs.partition, [graph, pairs], write)
 
 
 def mine_chunk(

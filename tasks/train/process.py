@@ -26,13 +26,14 @@ from pinsage.training.peers import Peers
 from pinsage.training.state import TrainingState
 from pinsage.training.trainer import Trained, train
 from tasks.prepare.sample_neighborhoods import open_graph
+from tasks.runtime.committing import stage_writer
 from tasks.runtime.config import PinSageConfig
-from tasks.runtime.intermediate import CHECKPOINTS
 from tasks.runtime.logs import log_entries_to_stdout
 from tasks.runtime.session import Session
+from tasks.runtime.stages import SAVE_CHECKPOINT
 from tasks.train.environment import check_environment
 from tasks.train.events import write_training_events
-from tasks.train.train_model import CODE_VERSION, model_writer
+from tasks.train.train_model import model_writer
 
 PR_SET_PDEATHSIG = 1
 
@@ -169,9 +170,8 @@ def checkpoint_at(session: Session, day: str, inputs: list[Version], step: int) 
 
 def checkpoint_writer(session: Session, day: str, inputs: list[Version], step: int) -> Writer | None:
     """Open the writer of the checkpoint after ``step`` steps; None where a damaged one lies, which costs its steps."""
-    config = {"model": session.config.model, "training": session.config.training, "step": step}
     try:
-        return session.store.write(CHECKPOINTS, partition=day, inputs=inputs, config=config, code_version=CODE_VERSION)
+        return stage_writer(session, SAVE_CHECKPOINT, day, inputs, step=step)
     except DamagedVersionError as error:
         log.warning("checkpoint skipped", step=step, reason=str(error))
         return None

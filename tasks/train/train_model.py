@@ -15,10 +15,10 @@ import structlog
 
 from pinsage.store import Version, Writer
 from tasks.prepare.prepared import Prepared
+from tasks.runtime.committing import log_version, stage_writer
 from tasks.runtime.session import Session
+from tasks.runtime.stages import TRAIN_MODEL
 from tasks.train.environment import training_environment
-
-CODE_VERSION = 8
 
 log = structlog.get_logger()
 
@@ -46,6 +46,7 @@ def train_model(session: Session, day: str, trained_on: Prepared, pairs: Version
     inputs = [trained_on.graph, trained_on.features, trained_on.neighborhoods, pairs, hard_negatives]
     writer = model_writer(session, day, inputs)
     if writer.is_committed:
+        log_version(TRAIN_MODEL, writer.version, new=False)
         return writer.version
     request = {
         "root": session.store.root,
@@ -79,7 +80,9 @@ def train_model(session: Session, day: str, trained_on: Prepared, pairs: Version
             f"training for {day} ended with code {process.returncode}; finished checkpoints are kept and a retry "
             "resumes from the newest; its last lines:\n" + "\n".join(lines)
         )
-    return model_writer(session, day, inputs).version
+    version = model_writer(session, day, inputs).version
+    log_version(TRAIN_MODEL, version, new=True)
+    return version
 
 
 def _relay(line: str) -> None:
@@ -94,5 +97,4 @@ def _relay(line: str) -> None:
 
 def model_writer(session: Session, day: str, inputs: list[Version]) -> Writer:
     """Open the writer of the model that these inputs and the configuration make."""
-    config = {"model": session.config.model, "training": session.config.training}
-    return session.store.write("model", partition=day, inputs=inputs, config=config, code_version=CODE_VERSION)
+    return stage_writer(session, TRAIN_MODEL, day, inputs)

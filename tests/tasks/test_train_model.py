@@ -24,8 +24,8 @@ from structlog.testing import capture_logs
 from pinsage.model.pinsage import PinSage
 from pinsage.store import Version
 from tasks.prepare.prepared import Prepared
-from tasks.runtime.intermediate import CHECKPOINTS
 from tasks.runtime.session import Session
+from tasks.runtime.stages import SAVE_CHECKPOINT
 from tasks.train.train_model import TrainingFailedError, train_model
 from tests.pinsage.training.planted import planted_data, planted_graph
 
@@ -209,7 +209,9 @@ def test_killed_training_resumes_from_the_newest_valid_checkpoint(
     assert session.store.partitions("model") == []
     if damaged:
         newest = next(
-            found for found in session.store.versions(CHECKPOINTS, DAY) if found.manifest.config["step"] == 24
+            found
+            for found in session.store.versions(SAVE_CHECKPOINT.dataset, DAY)
+            if found.manifest.config["step"] == 24
         )
         path = newest.path("state")
         half = path.read_bytes()[: path.stat().st_size // 2]
@@ -236,7 +238,7 @@ def test_training_dies_with_its_task(tmp_path: Path, how: signal.Signals, num_pr
     settings = {**LONG, "resources.training_processes": num_processes}
     with start_training(tmp_path, settings) as task:
         session = Session.open(str(tmp_path))
-        wait_for(lambda: len(session.store.fingerprints(CHECKPOINTS, DAY)) > 0, "a first checkpoint")
+        wait_for(lambda: len(session.store.fingerprints(SAVE_CHECKPOINT.dataset, DAY)) > 0, "a first checkpoint")
         # torchrun's own process stands beside those that it started.
         assert len(training_processes(tmp_path)) == {1: 1, 2: 3}[num_processes]
         task.send_signal(how)
@@ -286,9 +288,12 @@ def test_killed_again_and_again_it_ends_with_the_same_weights(tmp_path: Path) ->
     root, rng = tmp_path / "killed", random.Random(5)
     session = Session.open(str(root))
     for _ in range(KILLS):
-        done = len(session.store.fingerprints(CHECKPOINTS, DAY))
+        done = len(session.store.fingerprints(SAVE_CHECKPOINT.dataset, DAY))
         with start_training(root, settings) as task:
-            wait_for(lambda at=done: len(session.store.fingerprints(CHECKPOINTS, DAY)) > at, "another checkpoint")
+            wait_for(
+                lambda at=done: len(session.store.fingerprints(SAVE_CHECKPOINT.dataset, DAY)) > at,
+                "another checkpoint",
+            )
             time.sleep(rng.random() / 10)
             task.kill()
             task.wait()

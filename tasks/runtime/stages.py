@@ -1,0 +1,302 @@
+"""The flow of a day, declared once: which stages there are, what each commits, what it needs and what it depends on.
+
+A run, a plan and the command line's list of stages read this page, and a test compares the edges of the DAGs with it.
+The page lies beneath the stages, which take their code version and settings from it. It imports the configuration alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from pinsage.store.digests import plain
+from tasks.runtime.config import PinSageConfig
+
+Phase = Literal["prepare", "train", "publish"]
+Settings = BaseModel | Mapping[str, Any]
+
+# Days that a stage may read what is prepared for, beside datasets of the run's own day.
+TRAINED_ON = "trained_on"
+"""What is prepared for the day whose graph the model trains on (`tasks.prepare.prepared.graph_day`)."""
+AS_OF = "as_of"
+"""What is prepared for the day that the model is measured as of (`tasks.prepare.prepared.as_of_day`)."""
+DELIVERIES = "deliveries"
+"""The raw partitions in force, up to the run's day."""
+CHAMPION = "champion"
+"""The model that the reference ``champion`` points to."""
+
+
+def _nothing(config: PinSageConfig) -> Settings:
+    return {}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage.
+
+    Attributes:
+        name: Of the function and of the task.
+        phase: The DAG that it belongs to; None for what runs only when it is asked for.
+        dataset: What it commits; empty where it moves a reference or writes pages.
+        function: Where the code is, as ``module:function``; None where the stage above it does its work.
+        needs: Datasets of the run's own day, or one of the words above, in the order of the function's arguments.
+        code_version: Raised by hand when the same inputs and settings give another result.
+        settings: The part of the configuration that enters the fingerprint.
+        intermediate: Whether its versions only save work: of the day that is running, or of the day after it.
+    """
+
+    name: str
+    phase: Phase | None
+    dataset: str
+    function: str | None
+    needs: tuple[str, ...] = ()
+    code_version: int = 1
+    settings: Callable[[PinSageConfig], Settings] = _nothing
+    intermediate: bool = False
+
+    def fingerprinted(self, config: PinSageConfig, **more: Any) -> Settings:
+        """The settings that enter the fingerprint, with what only a part of the stage depends on.
+
+        Args:
+            config: The whole configuration.
+            more: Such as the number of a layer or a shard.
+        """
+        settings = self.settings(config)
+        return {**plain(settings), **more} if more else settings
+
+
+INGEST = Stage("ingest", None, "raw", "tasks.data.ingest:ingest")
+
+VALIDATE = Stage(
+    "validate",
+    "prepare",
+    "validated",
+    "tasks.data.validate:validate_days",
+    needs=(DELIVERIES,),
+    code_version=5,
+    settings=lambda config: {"rules": config.validation},
+)
+KNOWN_ITEMS = Stage("known_items", None, "known_items", None, needs=("validated",))
+BUILD_CATALOG = Stage(
+    "build_catalog",
+    "prepare",
+    "catalog",
+    "tasks.prepare.build_catalog:build_catalog",
+    needs=("validated",),
+    settings=lambda config: config.graph.of_catalog,
+)
+BUILD_GRAPH = Stage(
+    "build_graph",
+    "prepare",
+    "graph",
+    "tasks.prepare.build_graph:build_graph",
+    needs=("catalog",),
+    code_version=2,
+    settings=lambda config: config.graph.of_graph,
+)
+FEATURIZE_ITEMS = Stage(
+    "featurize_items",
+    "prepare",
+    "features",
+    "tasks.prepare.featurize_items:featurize_items",
+    needs=("catalog", "graph"),
+    code_version=3,
+    settings=lambda config: config.features,
+)
+SAMPLE_NEIGHBORHOODS = Stage(
+    "sample_neighborhoods",
+    "prepare",
+    "neighborhoods",
+    "tasks.prepare.sample_neighborhoods:sample_neighborhoods",
+    needs=("graph",),
+    code_version=2,
+    settings=lambda config: config.walks,
+)
+RECORD_PREPARED = Stage(
+    "record_prepared",
+    "prepare",
+    "prepared",
+    "tasks.prepare.prepared:record_prepared",
+    needs=("catalog", "graph", "features", "neighborhoods"),
+)
+
+BUILD_PAIRS = Stage(
+    "build_pairs",
+    "train",
+    "pairs",
+    "tasks.train.build_pairs:build_pairs",
+    needs=(AS_OF, TRAINED_ON),
+    code_version=5,
+    settings=lambda config: config.pairs,
+)
+BUILD_HOLDOUT_PAIRS = Stage(
+    "build_holdout_pairs",
+    "train",
+    "holdout_pairs",
+    "tasks.train.build_pairs:build_holdout_pairs",
+    needs=(AS_OF,),
+    code_version=5,
+    settings=lambda config: config.pairs,
+)
+MINE_HARD_NEGATIVES = Stage(
+    "mine_hard_negatives",
+    "train",
+    "hard_negatives",
+    "tasks.train.mine_hard_negatives:mine_hard_negatives",
+    needs=(TRAINED_ON, "pairs"),
+    code_version=2,
+    settings=lambda config: config.hard_negatives,
+)
+TRAIN_MODEL = Stage(
+    "train_model",
+    "train",
+    "model",
+    "tasks.train.train_model:train_model",
+    needs=(TRAINED_ON, "pairs", "hard_negatives"),
+    code_version=8,
+    settings=lambda config: {"model": config.model, "training": config.training},
+)
+SAVE_CHECKPOINT = Stage(
+    "save_checkpoint",
+    None,
+    "checkpoints/model",
+    None,
+    needs=TRAIN_MODEL.needs,
+    code_version=TRAIN_MODEL.code_version,
+    settings=TRAIN_MODEL.settings,
+    intermediate=True,
+)
+EVALUATE_MODEL = Stage(
+    "evaluate_model",
+    "train",
+    "evaluation",
+    "tasks.evaluate.evaluate_model:evaluate_model",
+    needs=(AS_OF, "model", "pairs", "holdout_pairs"),
+    code_version=5,
+    settings=lambda config: config.evaluation.measurable,
+)
+EVALUATE_CHAMPION = Stage(
+    "evaluate_champion",
+    "train",
+    "evaluation",
+    "tasks.evaluate.evaluate_champion:evaluate_champion",
+    needs=("evaluation", CHAMPION),
+    code_version=EVALUATE_MODEL.code_version,
+    settings=EVALUATE_MODEL.settings,
+)
+PROMOTE_MODEL = Stage(
+    "promote_model", "train", "", "tasks.evaluate.promote_model:promote_model", needs=("evaluation", CHAMPION)
+)
+
+ENCODE_FOR_MODEL = Stage(
+    "encode_for_model",
+    "publish",
+    "model_features",
+    "tasks.embed.encode_for_model:encode_for_model",
+    needs=("prepared", CHAMPION),
+    code_version=FEATURIZE_ITEMS.code_version,
+)
+FILL_NEIGHBORHOODS = Stage(
+    "fill_neighborhoods",
+    "publish",
+    "filled_neighborhoods",
+    "tasks.embed.fill_neighborhoods:fill_neighborhoods",
+    needs=("model_features", "prepared"),
+    settings=lambda config: {"cold_neighbors": config.embedding.cold_neighbors},
+)
+EMBED_ITEMS = Stage(
+    "embed_items",
+    "publish",
+    "embeddings",
+    "tasks.embed.embed_items:embed_items",
+    needs=("prepared", CHAMPION, "model_features", "filled_neighborhoods"),
+    code_version=4,
+    settings=lambda config: config.embedding,
+)
+EMBED_LAYER = Stage(
+    "embed_layer",
+    None,
+    "embedding_layers",
+    None,
+    needs=EMBED_ITEMS.needs,
+    code_version=EMBED_ITEMS.code_version,
+    settings=EMBED_ITEMS.settings,
+    intermediate=True,
+)
+BUILD_SHARD = Stage(
+    "build_shard",
+    None,
+    "index_shards",
+    "tasks.publish.build_index:build_shard",
+    needs=("embeddings",),
+    code_version=4,
+    settings=lambda config: config.index,
+    intermediate=True,
+)
+BUILD_INDEX = Stage(
+    "build_index",
+    "publish",
+    "index",
+    "tasks.publish.build_index:build_index",
+    needs=("embeddings",),
+    code_version=4,
+    settings=lambda config: config.index,
+)
+PUBLISH_INDEX = Stage("publish_index", "publish", "", "tasks.publish.publish_index:publish_index", needs=("index",))
+MEASURE_PRUNING = Stage(
+    "measure_pruning",
+    "publish",
+    "pruning",
+    "tasks.evaluate.measure_pruning:measure_pruning",
+    needs=("evaluation",),
+    settings=lambda config: {"walks": config.walks, "pairs": config.evaluation.measurable},
+)
+WRITE_REPORT = Stage(
+    "write_report",
+    "publish",
+    "report",
+    "tasks.publish.write_report:write_report",
+    needs=("index", "evaluation", "pruning"),
+    code_version=7,
+)
+ABLATE = Stage("ablate", None, "ablation", "tasks.commands.ablate:ablate", code_version=2)
+
+STAGES = (
+    INGEST,
+    VALIDATE,
+    KNOWN_ITEMS,
+    BUILD_CATALOG,
+    BUILD_GRAPH,
+    FEATURIZE_ITEMS,
+    SAMPLE_NEIGHBORHOODS,
+    RECORD_PREPARED,
+    BUILD_PAIRS,
+    BUILD_HOLDOUT_PAIRS,
+    MINE_HARD_NEGATIVES,
+    TRAIN_MODEL,
+    SAVE_CHECKPOINT,
+    EVALUATE_MODEL,
+    EVALUATE_CHAMPION,
+    PROMOTE_MODEL,
+    ENCODE_FOR_MODEL,
+    FILL_NEIGHBORHOODS,
+    EMBED_ITEMS,
+    EMBED_LAYER,
+    BUILD_SHARD,
+    BUILD_INDEX,
+    PUBLISH_INDEX,
+    MEASURE_PRUNING,
+    WRITE_REPORT,
+    ABLATE,
+)
+"""All of them, in the order of a day."""
+INTERMEDIATE = tuple(stage.dataset for stage in STAGES if stage.intermediate)
+"""The datasets whose versions only save work."""
+
+
+def stages_of(phase: Phase) -> tuple[Stage, ...]:
+    """The stages of a phase, in their order."""
+    return tuple(stage for stage in STAGES if stage.phase == phase)
