@@ -35,7 +35,8 @@ from benchmarks.warm_pages import WarmPages, bytes_below
 from pinsage.model.config import ModelConfig
 from pinsage.model.pinsage import PinSage
 from pinsage.store import Version
-from tasks.embed.embed_items import embed_items, open_inference
+from tasks.embed.embed_day import embed_day
+from tasks.embed.embed_items import open_inference
 from tasks.prepare.prepared import Prepared
 from tasks.runtime.session import Session
 from tasks.runtime.stages import EMBED_ITEMS, EMBED_LAYER
@@ -157,7 +158,7 @@ def measure_stage(root: str, options: argparse.Namespace) -> dict[str, Any]:
         version.verify()
     open_inference(session, model).rows_are_independent()  # compiles
     wall, cpu = time.perf_counter(), time.process_time()
-    made = embed_items(session, Prepared(DAY, **versions), model)
+    made = embed_day(session, Prepared(DAY, **versions), model)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     amount = work(options)

@@ -38,13 +38,15 @@ FORCE = Param(
 def pinsage_publish():
     @task_group(prefix_group_id=False, tooltip="Layer by layer: each vector of a layer is computed once")
     def embedding(model):
-        rows = tasks.plan_embedding(model)
+        basis = tasks.encode_for_model(model)
+        rows = tasks.plan_embedding(model, basis)
+        given = {"model": model, "basis": basis}
         layers = [
-            tasks.embed_rows.override(task_id=f"layer_{layer}").partial(model=model, layer=layer).expand(rows=rows)
+            tasks.embed_rows.override(task_id=f"layer_{layer}").partial(**given, layer=layer).expand(rows=rows)
             for layer in range(load_config().model.num_layers + 1)
         ]
         chain(*layers)
-        return tasks.embed_items(model, layers)
+        return tasks.embed_items(model, basis, layers)
 
     @task_group(prefix_group_id=False, tooltip="Annoy shards, each with as many trees as its recall needs")
     def indexing(embeddings):

@@ -38,8 +38,14 @@ def pinsage_train():
     pairs, hard_negatives, holdout_pairs = examples()
     model = with_links(tasks.train_model(pairs, hard_negatives), *TENSORBOARD)
     evaluation = tasks.evaluate_model(model, pairs, holdout_pairs)
-    approved = PromotionApproval(task_id="approve_promotion", evaluation=evaluation, days_after_key=tasks.SUNDAY)
-    approved >> tasks.promote_model(evaluation) >> tasks.announce_champion(model)
+    champion = tasks.evaluate_champion(evaluation)
+    approved = PromotionApproval(
+        task_id="approve_promotion",
+        evaluation=evaluation,
+        champion_evaluation=champion,
+        days_after_key=tasks.SUNDAY,
+    )
+    approved >> tasks.promote_model(evaluation, champion) >> tasks.announce_champion(model)
 
 
 pinsage_train()

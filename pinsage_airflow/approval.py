@@ -29,27 +29,30 @@ class PromotionApproval(ApprovalOperator):
 
     Args:
         evaluation: The URI of the challenger's evaluation.
+        champion_evaluation: The URI of the champion's on the same pairs; None where there is none to compare.
         days_after_key: As `pinsage_airflow.run_context.run_day` takes it.
     """
 
-    template_fields = (*ApprovalOperator.template_fields, "evaluation")
+    template_fields = (*ApprovalOperator.template_fields, "evaluation", "champion_evaluation")
 
-    def __init__(self, *, evaluation: Any, days_after_key: int = 0, **arguments: Any) -> None:
+    def __init__(self, *, evaluation: Any, champion_evaluation: Any, days_after_key: int = 0, **arguments: Any) -> None:
         # A person may take a week: the default timeout would be taken for that of the answer.
         super().__init__(subject="Make this model the champion?", execution_timeout=None, **arguments)
         self.evaluation = evaluation
+        self.champion_evaluation = champion_evaluation
         self.days_after_key = days_after_key
 
     def execute(self, context: Context) -> Any:
         """Ask, or go on at once where there is nothing to ask."""
         from tasks.evaluate.evaluation_table import evaluation_markdown
-        from tasks.evaluate.promote_model import decide_promotion
+        from tasks.evaluate.promote_model import judge
 
         if not context["params"]["approval"]:
             return None
         session, _ = open_run(context, self.days_after_key)
         evaluation = session.store.version(self.evaluation)
-        decision = decide_promotion(session, evaluation)
+        measured = self.champion_evaluation and session.store.version(self.champion_evaluation)
+        decision = judge(session, evaluation, measured)
         if not decision.promoted:
             self.log.info("nothing to approve: %s", decision.reason)
             return None

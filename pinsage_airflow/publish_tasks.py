@@ -23,29 +23,43 @@ def choose_model() -> str:
 
 
 @task
-def plan_embedding(model: str) -> list[tuple[int, int]]:
+def encode_for_model(model: str) -> dict[str, str]:
+    """The items in the model's basis, and the neighborhoods, where items without saves may be lent some."""
+    from tasks.embed import encode_for_model as stage
+    from tasks.embed.fill_neighborhoods import fill_neighborhoods
+    from tasks.prepare.prepared import open_prepared
+
+    session, day = open_run(get_current_context())
+    prepared = open_prepared(session, day)
+    features = stage.encode_for_model(session, prepared, session.store.version(model))
+    neighborhoods = fill_neighborhoods(session, features, prepared.neighborhoods)
+    return {"features": features.uri, "neighborhoods": neighborhoods.uri}
+
+
+@task
+def plan_embedding(model: str, basis: dict[str, str]) -> list[tuple[int, int]]:
     """Ranges of item rows, the same for every layer."""
     from tasks.embed import embed_items as stage
 
-    return stage.plan_embedding(*open_embedding(get_current_context(), model))
+    return stage.plan_embedding(open_embedding(get_current_context(), model, basis))
 
 
 @task(map_index_template="rows {{ rows[0] }} to {{ rows[1] }}")
-def embed_rows(model: str, layer: int, rows: list[int]) -> dict[str, Any]:
+def embed_rows(model: str, basis: dict[str, str], layer: int, rows: list[int]) -> dict[str, Any]:
     """The vectors of one layer for one range of rows, a commit of their own."""
     from tasks.embed import embed_items as stage
 
     start, stop = rows
-    return vars(stage.embed_rows(*open_embedding(get_current_context(), model), layer, (start, stop)))
+    return vars(stage.embed_rows(open_embedding(get_current_context(), model, basis), layer, (start, stop)))
 
 
 @task
-def embed_items(model: str, layers: list[Any]) -> str:
+def embed_items(model: str, basis: dict[str, str], layers: list[Any]) -> str:
     """The day's embeddings, from the chunks of the last layer."""
     from tasks.embed import embed_items as stage
 
-    embedded = [each for layer in layers for each in layer]
-    return stage.embed_items(*open_embedding(get_current_context(), model), embedded).uri
+    embedded = [chunk for layer in layers for chunk in layer]
+    return stage.embed_items(open_embedding(get_current_context(), model, basis), embedded).uri
 
 
 @task
@@ -88,9 +102,11 @@ def publish_index(index: str) -> str:
 @task
 def write_report(index: str, model: str) -> str:
     """The run's report, one self-contained HTML page."""
+    from tasks.evaluate.measure_pruning import effect_of_pruning
     from tasks.flow.run import evaluation_of
     from tasks.publish import write_report as stage
 
     session, day = open_run(get_current_context())
     evaluation = evaluation_of(session, session.store.version(model))
-    return stage.write_report(session, day, session.store.version(index), evaluation).uri
+    effect = None if evaluation is None else effect_of_pruning(session, evaluation)
+    return stage.write_report(session, day, session.store.version(index), evaluation, effect).uri

@@ -65,9 +65,17 @@ def open_run(context: Mapping[str, Any], days_after_key: int = 0) -> tuple[Any, 
     return Session.open(root, settings_of(params)), run_day(context, days_after_key)
 
 
-def open_embedding(context: Mapping[str, Any], model_uri: str) -> tuple[Any, Any, Any]:
-    """What the tasks that embed a day work with: session, the prepared day, and the model."""
+def open_embedding(context: Mapping[str, Any], model: str, basis: Mapping[str, str]) -> Any:
+    """What the tasks that embed a day work with: a `tasks.embed.sources.EmbeddingSources`.
+
+    Args:
+        context: Airflow's task context.
+        model: URI of the model.
+        basis: URIs of the ``features`` in the model's basis, and of the ``neighborhoods``.
+    """
+    from tasks.embed.sources import EmbeddingSources
     from tasks.prepare.prepared import open_prepared
 
     session, day = open_run(context)
-    return session, open_prepared(session, day), session.store.version(model_uri)
+    versions = map(session.store.version, (model, basis["features"], basis["neighborhoods"]))
+    return EmbeddingSources.of(session, open_prepared(session, day), *versions)

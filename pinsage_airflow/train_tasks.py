@@ -68,20 +68,35 @@ def train_model(pairs: str, hard_negatives: str) -> str:
 @task
 def evaluate_model(model: str, pairs: str, holdout_pairs: str) -> str:
     """Hit-rates and MRR of the challenger and of every baseline on the held-out pairs."""
+    from tasks.embed.embed_day import embed_day
     from tasks.evaluate import evaluate_model as stage
 
     session, day = _run()
-    versions = map(session.store.version, (model, pairs, holdout_pairs))
-    return stage.evaluate_model(session, day, _as_of(session, day), *versions).uri
+    as_of = _as_of(session, day)
+    embeddings = embed_day(session, as_of, session.store.version(model))
+    return stage.evaluate_model(
+        session, day, as_of, embeddings, *map(session.store.version, (pairs, holdout_pairs))
+    ).uri
 
 
 @task
-def promote_model(evaluation: str) -> str:
+def evaluate_champion(evaluation: str) -> str | None:
+    """The same of the champion on the same pairs; nothing where there is no champion to compare."""
+    from tasks.evaluate import evaluate_champion as stage
+
+    session, _ = _run()
+    measured = stage.measure_rival(session, session.store.version(evaluation))
+    return None if measured is None else measured.uri
+
+
+@task
+def promote_model(evaluation: str, champion_evaluation: str | None) -> str:
     """Make the challenger the champion if it is better on the same pairs."""
     from tasks.evaluate import promote_model as stage
 
     session, _ = _run()
-    return stage.promote_model(session, session.store.version(evaluation)).reason
+    measured = None if champion_evaluation is None else session.store.version(champion_evaluation)
+    return stage.promote_model(session, session.store.version(evaluation), measured).reason
 
 
 @task(outlets=[CHAMPION])

@@ -18,6 +18,7 @@ import structlog
 
 from pinsage.store import Version, Writer
 from tasks.commands.ablation_page import markdown, plot
+from tasks.embed.embed_day import embed_day
 from tasks.evaluate.evaluate_model import evaluate_model
 from tasks.prepare.featurize_items import featurize_items
 from tasks.prepare.prepared import Prepared, as_of_day, graph_day, open_prepared
@@ -191,7 +192,7 @@ def _measured(session: Session, day: str, as_of: Prepared, trained_on: Prepared)
         )
     hard_negatives = mine_hard_negatives(session, trained_on.graph, pairs)
     model = train_model(session, day, trained_on, pairs, hard_negatives)
-    return model, evaluate_model(session, day, as_of, model, pairs, holdout_pairs)
+    return model, evaluate_model(session, day, as_of, embed_day(session, as_of, model), pairs, holdout_pairs)
 
 
 def _varied(session: Session, prepared: Prepared) -> Prepared:

@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-import structlog
 from safetensors.torch import load_file
 
 from pinsage.model.device import choose_device
@@ -19,43 +18,38 @@ from pinsage.model.layerwise import Layerwise
 from pinsage.model.pinsage import PinSage
 from pinsage.store import Version
 from tasks.embed.chunks import Embedded, measurements, missing_chunks, write_chunks
-from tasks.embed.fill_neighborhoods import fill_neighborhoods
 from tasks.embed.sources import EmbeddingSources
-from tasks.prepare.featurize_items import encode_with
-from tasks.prepare.prepared import Prepared
+from tasks.runtime.committing import log_version
 from tasks.runtime.session import Session
+from tasks.runtime.stages import EMBED_ITEMS
 
 MAX_GROUPS = 64
 
-log = structlog.get_logger()
 
-
-def plan_embedding(session: Session, prepared: Prepared, model: Version) -> list[tuple[int, int]]:
-    """Encode the items in the model's basis, and divide their rows among at most 64 callers of `embed_rows`.
+def plan_embedding(sources: EmbeddingSources) -> list[tuple[int, int]]:
+    """Divide the rows of the items among at most 64 callers of `embed_rows`.
 
     Returns:
         First row (inclusive) and last row (exclusive) of each group: whole chunks, the same for every layer.
     """
-    num_rows = max(open_sources(session, prepared, model).num_items, 1)
-    chunk_rows = session.config.resources.chunk_rows
+    num_rows = max(sources.num_items, 1)
+    chunk_rows = sources.session.config.resources.chunk_rows
     size = -(-num_rows // (MAX_GROUPS * chunk_rows)) * chunk_rows
     return [(start, min(start + size, num_rows)) for start in range(0, num_rows, size)]
 
 
-def embed_rows(session: Session, prepared: Prepared, model: Version, layer: int, rows: tuple[int, int]) -> Embedded:
+def embed_rows(sources: EmbeddingSources, layer: int, rows: tuple[int, int]) -> Embedded:
     """Write the missing chunks of one layer for some rows; all chunks of the layer below must be written.
 
     Args:
-        session: Store and configuration (``embedding``; of ``resources`` rows per chunk, threads, device).
-        prepared: Graph, features and neighborhoods of the day.
-        model: A trained model; items are encoded in the basis that it was trained on.
+        sources: What the day is embedded from; its session gives ``embedding``, and of ``resources`` the rows per
+            chunk, threads and device.
         layer: 0 projects the features, 1 to K are the model's convolutions; above K there is nothing to do.
         rows: A group of `plan_embedding`.
     """
-    sources = open_sources(session, prepared, model)
     if layer > sources.num_layers:
         return Embedded(layer)
-    inference = open_inference(session, model)
+    inference = open_inference(sources.session, sources.input("model"))
     below = None
     if layer:
         with sources.writer(layer - 1) as lower:  # whoever comes first commits the layer below
@@ -69,15 +63,11 @@ def embed_rows(session: Session, prepared: Prepared, model: Version, layer: int,
     return Embedded(layer) if out.is_committed else write_chunks(out, sources, inference, layer, below, range(*rows))
 
 
-def embed_items(
-    session: Session, prepared: Prepared, model: Version, embedded: Iterable[dict[str, Any]] = ()
-) -> Version:
-    """Embed the items of ``prepared.day`` with ``model``: what is missing of any layer, and the commits.
+def embed_items(sources: EmbeddingSources, embedded: Iterable[dict[str, Any]] = ()) -> Version:
+    """Embed the items of a day with a model: what is missing of any layer, and the commits.
 
     Args:
-        session: As for `embed_rows`.
-        prepared: As for `embed_rows`.
-        model: As for `embed_rows`.
+        sources: As for `embed_rows`.
         embedded: What other processes did with `embed_rows`, for the record.
 
     Returns:
@@ -85,12 +75,12 @@ def embed_items(
         order; facts ``metric``, ``popularity_dim`` (the last column is the item's popularity term), ``width``;
         measurements ``share_computed`` of the rows of all layers, ``compute_seconds_saved`` by copying the others.
     """
-    sources = open_sources(session, prepared, model)
     out = sources.writer(sources.num_layers)
     if out.is_committed:
+        log_version(EMBED_ITEMS, out.version, new=False)
         return out.version
-    inference = open_inference(session, model)
-    done = [Embedded(**each) for each in embedded]
+    inference = open_inference(sources.session, sources.input("model"))
+    done = [Embedded(**chunk) for chunk in embedded]
     below = None
     for layer in range(sources.num_layers):
         with sources.writer(layer) as lower:
@@ -106,23 +96,8 @@ def embed_items(
             popularity_dim=inference.model.config.popularity,
         )
         out.measurements.update(measurements(done))
-    log.info("embed_items", version=out.version.uri, **out.version.facts, **out.version.measurements)
+    log_version(EMBED_ITEMS, out.version, new=True)
     return out.version
-
-
-def open_sources(session: Session, prepared: Prepared, model: Version) -> EmbeddingSources:
-    """The inputs of the embeddings; items are encoded anew where the day's basis is not the model's.
-
-    Where ``embedding.cold_neighbors`` asks for it, items without saves are lent neighborhoods.
-    """
-    fitted = session.store.input_of(model, "features")
-    features = encode_with(session, prepared.catalog, prepared.graph, fitted)
-    inputs = [model, prepared.graph, prepared.features, prepared.neighborhoods]
-    if features.content_digest != prepared.features.content_digest:
-        inputs.append(features)
-    if session.config.embedding.cold_neighbors:
-        inputs.append(fill_neighborhoods(session, features, prepared.neighborhoods))
-    return EmbeddingSources(session, prepared.day, tuple(inputs))
 
 
 def open_model(model: Version) -> PinSage:

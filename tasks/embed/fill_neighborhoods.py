@@ -28,10 +28,12 @@ def fill_neighborhoods(session: Session, features: Version, neighborhoods: Versi
         neighborhoods: Of all items.
 
     Returns:
-        The committed version of ``filled_neighborhoods``: arrays ``neighbors`` and ``importances`` as in
-        ``neighborhoods``; measurement ``num_filled``.
+        ``neighborhoods`` itself where the option is off. Otherwise the committed version of ``filled_neighborhoods``:
+        arrays ``neighbors`` and ``importances`` as in ``neighborhoods``; measurement ``num_filled``.
     """
     num_nearest = session.config.embedding.cold_neighbors
+    if not num_nearest:
+        return neighborhoods
 
     def write(out: Writer) -> None:
         neighbors, importances = (neighborhoods.array(name) for name in ("neighbors", "importances"))

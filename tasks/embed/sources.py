@@ -15,6 +15,7 @@ import numpy as np
 from pinsage.model.layerwise import top_neighbors
 from pinsage.store import Version, Writer
 from pinsage.store.digests import plain
+from tasks.prepare.prepared import Prepared
 from tasks.runtime.session import Session
 from tasks.runtime.stages import EMBED_ITEMS, EMBED_LAYER, Stage
 
@@ -33,6 +34,26 @@ class EmbeddingSources:
     session: Session
     day: str
     inputs: tuple[Version, ...]
+
+    @classmethod
+    def of(
+        cls, session: Session, prepared: Prepared, model: Version, features: Version, neighborhoods: Version
+    ) -> EmbeddingSources:
+        """What a day is embedded from.
+
+        Args:
+            session: Store and configuration.
+            prepared: Graph, features and neighborhoods of the day.
+            model: A trained model.
+            features: The items in the model's basis (`tasks.embed.encode_for_model`).
+            neighborhoods: The day's, or the filled ones (`tasks.embed.fill_neighborhoods`).
+        """
+        inputs = [model, prepared.graph, prepared.features, prepared.neighborhoods]
+        if features.content_digest != prepared.features.content_digest:
+            inputs.append(features)
+        if neighborhoods.uri != prepared.neighborhoods.uri:
+            inputs.append(neighborhoods)
+        return cls(session, prepared.day, tuple(inputs))
 
     def input(self, *datasets: str) -> Version:
         """The input of the first of ``datasets`` that there is."""

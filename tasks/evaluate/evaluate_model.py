@@ -26,7 +26,6 @@ from pinsage.evaluation.similarity_spread import similarity_spread
 from pinsage.evaluation.slices import Slice, cold_slice, few_saves_slice
 from pinsage.features.assemble import content_width
 from pinsage.store import Version, Writer
-from tasks.embed.embed_items import embed_items
 from tasks.prepare.prepared import Prepared
 from tasks.prepare.sample_neighborhoods import open_graph
 from tasks.runtime.committing import commit_stage
@@ -37,7 +36,12 @@ log = structlog.get_logger()
 
 
 def evaluate_model(
-    session: Session, day: str, as_of: Prepared, model: Version, pairs: Version, holdout_pairs: Version
+    session: Session,
+    day: str,
+    as_of: Prepared,
+    embeddings: Version,
+    pairs: Version,
+    holdout_pairs: Version,
 ) -> Version:
     """Rank the held-out pairs in the whole catalogue by the model and by every baseline.
 
@@ -45,7 +49,7 @@ def evaluate_model(
         session: Store and configuration (``evaluation``).
         day: The day that the model is for.
         as_of: What is prepared as of the as-of day; all methods see nothing later.
-        model: The model to measure.
+        embeddings: The as-of day's, by the model to measure.
         pairs: The pairs trained on, an input for the record.
         holdout_pairs: Pairs of the days after the as-of day.
 
@@ -53,7 +57,7 @@ def evaluate_model(
         The committed version of ``evaluation``: json ``metrics``.
     """
     config = session.config.evaluation.measurable
-    embeddings = embed_items(session, as_of, model)
+    model = session.store.input_of(embeddings, "model")
     inputs = [model, embeddings, as_of.graph, as_of.features, as_of.neighborhoods, pairs, holdout_pairs]
 
     def write(out: Writer) -> None:

@@ -26,35 +26,44 @@ from tasks.runtime.stages import MEASURE_PRUNING
 log = structlog.get_logger()
 
 
-def measure_pruning(session: Session, evaluation: Version) -> Version | None:
+def measure_pruning(session: Session, evaluation: Version, whole: Version) -> Version:
     """Compare the graph behind an evaluation with the one before pruning.
 
     Args:
         session: Store and configuration (``walks``, ``evaluation``, ``resources``).
         evaluation: Whose graph and pairs are taken.
+        whole: The same graph without pruning.
 
     Returns:
         The committed version of ``pruning``: json ``effect`` with edges and hit-rates of the walks' neighborhoods
-        ``before`` and ``after``; the seconds that walking all items took are its measurements. None where the graph
-        was not pruned.
+        ``before`` and ``after``; the seconds that walking all items took are its measurements.
     """
-    store = session.store
-    graph, holdout_pairs = (store.input_of(evaluation, name) for name in ("graph", "holdout_pairs"))
-    pruned = GraphConfig.model_validate(graph.manifest.config)
-    if not pruned.is_pruned:
-        return None
-    whole = session.config.model_copy(update={"graph": pruned.unpruned})
-    before = build_graph(replace(session, config=whole), store.input_of(graph, "catalog"))
+    graph, holdout_pairs = (session.store.input_of(evaluation, name) for name in ("graph", "holdout_pairs"))
 
     def write(out: Writer) -> None:
         effect = {}
-        for name, version in (("before", before), ("after", graph)):
+        for name, version in (("before", whole), ("after", graph)):
             effect[name], out.measurements[f"walk_seconds_{name}"] = _walked(
                 session, open_graph(version), holdout_pairs
             )
         out.write_json("effect", effect)
 
-    return commit_stage(session, MEASURE_PRUNING, evaluation.partition, [before, graph, holdout_pairs], write)
+    return commit_stage(session, MEASURE_PRUNING, evaluation.partition, [whole, graph, holdout_pairs], write)
+
+
+def effect_of_pruning(session: Session, evaluation: Version) -> Version | None:
+    """Build the graph of an evaluation without pruning and compare, one stage after the other.
+
+    Returns:
+        The version of `measure_pruning`; None where the graph was not pruned.
+    """
+    graph = session.store.input_of(evaluation, "graph")
+    pruned = GraphConfig.model_validate(graph.manifest.config)
+    if not pruned.is_pruned:
+        return None
+    config = session.config.model_copy(update={"graph": pruned.unpruned})
+    whole = build_graph(replace(session, config=config), session.store.input_of(graph, "catalog"))
+    return measure_pruning(session, evaluation, whole)
 
 
 def _walked(session: Session, graph: BipartiteGraph, holdout_pairs: Version) -> tuple[dict[str, Any], float]:

@@ -14,8 +14,10 @@ import structlog
 from pinsage.store import Version
 from pinsage.store.names import split_uri
 from tasks.data.validate import validate_days
-from tasks.embed.embed_items import embed_items
+from tasks.embed.embed_day import embed_day
+from tasks.evaluate.evaluate_champion import measure_rival
 from tasks.evaluate.evaluate_model import evaluate_model
+from tasks.evaluate.measure_pruning import effect_of_pruning
 from tasks.evaluate.promote_model import promote_model
 from tasks.prepare.build_catalog import build_catalog
 from tasks.prepare.build_graph import build_graph
@@ -119,9 +121,10 @@ def train(session: Session, day: str) -> Steps:
     yield made("mine_hard_negatives", hard_negatives)
     model = train_model(session, day, trained_on, pairs, hard_negatives)
     yield made("train_model", model)
-    evaluation = evaluate_model(session, day, as_of, model, pairs, holdout_pairs)
+    embeddings = embed_day(session, as_of, model)
+    evaluation = evaluate_model(session, day, as_of, embeddings, pairs, holdout_pairs)
     yield made("evaluate_model", evaluation)
-    decision = promote_model(session, evaluation)
+    decision = promote_model(session, evaluation, measure_rival(session, evaluation))
     yield Step("promote_model", day, decision.reason, in_force=_points_to(session, "champion", decision.model))
 
 
@@ -140,14 +143,16 @@ def publish(session: Session, day: str, *, force: bool = False) -> Steps:
             "where it is not promoted"
         )
     made = _step_maker(session, day, PUBLISHED_DATASETS)
-    embeddings = embed_items(session, prepared, champion)
+    embeddings = embed_day(session, prepared, champion)
     yield made("embed_items", embeddings)
     index = build_index(session, embeddings)
     yield made("build_index", index)
     publication = publish_index(session, index, force=force)
     in_force = _points_to(session, "published", publication.index)
     yield Step("publish_index", day, publication.reason, in_force=in_force)
-    yield made("write_report", write_report(session, day, index, evaluation_of(session, champion)))
+    evaluation = evaluation_of(session, champion)
+    effect = None if evaluation is None else effect_of_pruning(session, evaluation)
+    yield made("write_report", write_report(session, day, index, evaluation, effect))
 
 
 def run_all(session: Session, day: str, *, force: bool = False) -> Steps:

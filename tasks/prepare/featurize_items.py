@@ -9,14 +9,14 @@ import structlog
 from pinsage.features.assemble import FeatureEncoder
 from pinsage.features.categorical import split_values
 from pinsage.features.config import FeatureConfig
-from pinsage.features.graph_vectors import fold_in, graph_vectors
+from pinsage.features.graph_vectors import graph_vectors
 from pinsage.graph.vocabulary import Vocabulary
 from pinsage.store import Version, Writer
 from schemas.columns import CATEGORICAL
 from tasks.prepare.sample_neighborhoods import open_graph
 from tasks.runtime.committing import commit_stage
 from tasks.runtime.session import Session
-from tasks.runtime.stages import ENCODE_FOR_MODEL, FEATURIZE_ITEMS
+from tasks.runtime.stages import FEATURIZE_ITEMS
 
 log = structlog.get_logger()
 
@@ -65,49 +65,6 @@ def featurize_items(session: Session, catalog: Version, graph: Version) -> Versi
         out.facts.update(num_items=len(degrees), width=encoder.width)
 
     return commit_stage(session, FEATURIZE_ITEMS, graph.partition, [catalog, graph], write)
-
-
-def encode_with(session: Session, catalog: Version, graph: Version, fitted: Version) -> Version:
-    """Encode the items of a graph with the encoder of other features: a model understands only its own basis.
-
-    Args:
-        session: Store and configuration.
-        catalog: Where the items' partitions are.
-        graph: Row order and degrees.
-        fitted: The ``features`` that the model was trained on.
-
-    Returns:
-        ``fitted`` itself for the catalog and the graph that it was made of, else the committed version of
-        ``model_features``: array ``features`` float32 [num_items, width of ``fitted``].
-    """
-    made_of = {used.content_digest for used in fitted.inputs}
-    if {catalog.content_digest, graph.content_digest} <= made_of:
-        return fitted
-
-    def write(out: Writer) -> None:
-        arrays = {name: fitted.array(name) for name in fitted.names() if name.startswith("text_")}
-        encoder = FeatureEncoder.from_state(fitted.json("encoder"), arrays)
-        items, degrees = items_in_row_order(session, catalog, graph), open_graph(graph).item_degrees()
-        placed = placed_in_basis(session, graph, fitted)
-        for rows in out.missing_rows(
-            ["features"], num_rows=len(degrees), chunk_rows=session.config.resources.chunk_rows
-        ):
-            held = slice(rows.start, rows.stop)
-            made, _ = encoder.encode(items.slice(rows.start, len(rows)), degrees[held], placed[held])
-            out.write_array("features", made, rows=rows)
-
-    return commit_stage(session, ENCODE_FOR_MODEL, graph.partition, [catalog, graph, fitted], write)
-
-
-def placed_in_basis(session: Session, graph: Version, fitted: Version) -> np.ndarray:
-    """Graph vectors of a graph's items in the basis of ``fitted``: its items keep theirs, new ones are folded in."""
-    start, stop = next(
-        ((block["start"], block["stop"]) for block in fitted.json("columns") if block["kind"] == "graph"), (0, 0)
-    )
-    vectors = np.asarray(fitted.array("features")[:, start:stop])
-    known = Vocabulary(session.store.input_of(fitted, "graph").table("item_ids").column("item_id").combine_chunks())
-    rows = known.rows(graph.table("item_ids").column("item_id"))
-    return fold_in(open_graph(graph), vectors[np.maximum(rows, 0)], rows >= 0)
 
 
 def items_in_row_order(session: Session, catalog: Version, graph: Version) -> pa.Table:

@@ -9,7 +9,6 @@ import structlog
 
 from pinsage.serving.published import open_published
 from pinsage.store import Version, Writer
-from tasks.evaluate.measure_pruning import measure_pruning
 from tasks.report.evaluation import evaluation as evaluation_section
 from tasks.report.examples import hard_negatives, recommendations
 from tasks.report.graph import graph
@@ -31,7 +30,9 @@ from tasks.runtime.stages import WRITE_REPORT
 log = structlog.get_logger()
 
 
-def write_report(session: Session, day: str, index: Version, evaluation: Version | None) -> Version:
+def write_report(
+    session: Session, day: str, index: Version, evaluation: Version | None, effect: Version | None = None
+) -> Version:
     """Write what went in, what was built, how good it is and what it recommends, as a page.
 
     The committed page is a function of the versions it is about. The copy for people also holds what belongs to the
@@ -43,6 +44,7 @@ def write_report(session: Session, day: str, index: Version, evaluation: Version
         day: The partition.
         index: The index that recommends.
         evaluation: Of the model behind it; None leaves the table out.
+        effect: What pruning did to the evaluation's graph (``pruning``); None where it was not pruned.
 
     Returns:
         The committed version of ``report``: file ``page``; the copy for people lies at
@@ -58,8 +60,7 @@ def write_report(session: Session, day: str, index: Version, evaluation: Version
             out.write_file("page", path, ".html")
 
     version = commit_stage(session, WRITE_REPORT, day, sources.inputs(), write)
-    measured = None if evaluation is None else measure_pruning(session, evaluation)
-    sections = (history(sources), pruning(measured), speed(sources), timings(sources))
+    sections = (history(sources), pruning(effect), speed(sources), timings(sources))
     present = [section for section in sections if section is not None]
     page = with_present(version.path("page").read_text(encoding="utf-8"), present)
     page_path = store.put_page(f"reports/{day}/index.html", page.encode())

@@ -1,7 +1,7 @@
 """The flow of a day, declared once: which stages there are, what each commits, what it needs and what it depends on.
 
 A run, a plan and the command line's list of stages read this page, and a test compares the edges of the DAGs with it.
-The page lies beneath the stages, which take their code version and settings from it. It imports the configuration alone.
+It lies beneath the stages, which take their code version and settings from it, and imports the configuration alone.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,11 @@ from pinsage.store import Version
 from pinsage.training.config import TrainingConfig
 from pinsage.training.minibatch import MinibatchBuilder, TrainingData
 from tasks.embed import chunks as layer_chunks
-from tasks.embed.embed_items import embed_items, open_model
+from tasks.embed.embed_day import embed_day
+from tasks.embed.embed_items import open_model
+from tasks.embed.encode_for_model import encode_for_model, placed_in_basis
 from tasks.prepare.build_graph import build_graph
-from tasks.prepare.featurize_items import encode_with, featurize_items, items_in_row_order, placed_in_basis
+from tasks.prepare.featurize_items import featurize_items, items_in_row_order
 from tasks.prepare.prepared import Prepared
 from tasks.prepare.sample_neighborhoods import open_graph, sample_neighborhoods
 from tasks.runtime.session import Session
@@ -43,10 +46,10 @@ RUN = """
 import sys
 from tests.tasks.test_embed_items import SETTINGS, prepare
 from tasks.embed import chunks as layer_chunks
-from tasks.embed.embed_items import embed_items
+from tasks.embed.embed_day import embed_day
 from tasks.runtime.session import Session
 session = Session.open(sys.argv[1], SETTINGS)
-embed_items(session, prepare(session, "2026-03-02"), session.store.version(sys.argv[2]))
+embed_day(session, prepare(session, "2026-03-02"), session.store.version(sys.argv[2]))
 """
 
 
@@ -152,7 +155,7 @@ def test_embeddings_equal_the_minibatch_forward(tmp_path: Path, popularity: bool
     session = Session.open(str(tmp_path), SETTINGS)
     prepared = prepare(session, DAYS[0])
     model = untrained(session, prepared, popularity=popularity)
-    made = embed_items(session, prepared, model)
+    made = embed_day(session, prepared, model)
     expected = by_minibatch(open_model(model), np.asarray(prepared.features.array("features")), prepared)
     np.testing.assert_allclose(made.array("embeddings"), expected, atol=1e-5)
     assert made.facts == {
@@ -163,7 +166,7 @@ def test_embeddings_equal_the_minibatch_forward(tmp_path: Path, popularity: bool
     }
     assert session.store.partitions("model_features") == [], "the day's features are the model's"
     before = list(session.store.objects.walk(""))
-    assert embed_items(session, prepared, model).uri == made.uri
+    assert embed_day(session, prepared, model).uri == made.uri
     assert list(session.store.objects.walk("")) == before, "a rerun writes nothing"
 
 
@@ -172,7 +175,7 @@ def test_items_of_a_later_day_are_encoded_in_the_basis_of_the_model(tmp_path: Pa
     first, second = (prepare(session, day) for day in DAYS)
     assert first.features.json("encoder") != second.features.json("encoder")
     model = untrained(session, first)
-    made = embed_items(session, second, model)
+    made = embed_day(session, second, model)
     text = {name: first.features.array(name) for name in first.features.names() if name.startswith("text_")}
     encoder = FeatureEncoder.from_state(first.features.json("encoder"), text)
     degrees = open_graph(second.graph).item_degrees()
@@ -185,9 +188,10 @@ def test_items_of_a_later_day_are_encoded_in_the_basis_of_the_model(tmp_path: Pa
 def test_new_titles_of_an_unchanged_graph_are_encoded_anew(tmp_path: Path) -> None:
     session = Session.open(str(tmp_path), SETTINGS)
     first, second = (prepare(session, day) for day in DAYS)
-    assert encode_with(session, first.catalog, first.graph, first.features).uri == first.features.uri
+    model = untrained(session, first)
+    assert encode_for_model(session, first, model).uri == first.features.uri
     # The same graph, a catalog with other items.
-    anew = encode_with(session, second.catalog, first.graph, first.features)
+    anew = encode_for_model(session, replace(first, catalog=second.catalog), model)
     assert anew.dataset == "model_features"
     assert anew.array("features").shape == first.features.array("features").shape
     assert not np.array_equal(anew.array("features"), first.features.array("features"))
@@ -198,7 +202,7 @@ def test_chunks_are_no_part_of_a_result(tmp_path: Path) -> None:
     for chunk_rows in (4096, 65_536):
         session = Session.open(str(tmp_path / str(chunk_rows)), {**SETTINGS, "resources.chunk_rows": chunk_rows})
         first, second = (prepare(session, day) for day in DAYS)
-        made.append(embed_items(session, second, untrained(session, first)))
+        made.append(embed_day(session, second, untrained(session, first)))
     assert made[0].uri == made[1].uri
     assert made[0].content_digest == made[1].content_digest
 
@@ -210,7 +214,7 @@ def test_chunks_are_no_part_of_a_result(tmp_path: Path) -> None:
 def test_killed_stage_ends_with_the_same_bytes(tmp_path: Path, failpoint: str) -> None:
     calm = Session.open(str(tmp_path / "calm"), SETTINGS)
     first, second = (prepare(calm, day) for day in DAYS)
-    expected = embed_items(calm, second, untrained(calm, first))
+    expected = embed_day(calm, second, untrained(calm, first))
     session = Session.open(str(tmp_path / "store"), SETTINGS)
     first, second = (prepare(session, day) for day in DAYS)
     model = untrained(session, first)
@@ -222,7 +226,7 @@ def test_killed_stage_ends_with_the_same_bytes(tmp_path: Path, failpoint: str) -
     )
     assert killed.returncode == -signal.SIGKILL
     assert session.store.partitions("embeddings") == []
-    assert embed_items(session, second, model).content_digest == expected.content_digest
+    assert embed_day(session, second, model).content_digest == expected.content_digest
 
 
 def embed_counted(root: str, model: str, started: str) -> None:
@@ -238,7 +242,7 @@ def embed_counted(root: str, model: str, started: str) -> None:
 
     layer_chunks._compute = counted
     session = Session.open(root, SETTINGS)
-    embed_items(session, prepare(session, DAYS[1]), session.store.version(model))
+    embed_day(session, prepare(session, DAYS[1]), session.store.version(model))
 
 
 @pytest.mark.slow
@@ -262,7 +266,7 @@ def test_twenty_kills_cost_a_chunk_each_at_most(tmp_path: Path) -> None:
     assert chunks.total() == 6, "two chunks of three layers"
     assert chunks.total() < computed.total() <= chunks.total() + len(places)
     made, expected = (
-        embed_items(session, second, model).content_digest
+        embed_day(session, second, model).content_digest
         for session in (Session.open(str(tmp_path / "store"), SETTINGS), calm)
     )
     assert made == expected

@@ -11,6 +11,7 @@ import pytest
 
 from pinsage.store import Version
 from pinsage.store.compare import changed_rows
+from tasks.embed.embed_day import embed_day, embedding_sources
 from tasks.embed.embed_items import embed_items, embed_rows, plan_embedding
 from tasks.prepare.prepared import Prepared
 from tasks.runtime.session import Session
@@ -65,14 +66,14 @@ def prepared(session: Session, day: str) -> Prepared:
 def test_few_changes_are_computed_and_the_bytes_are_those_of_a_full_pass(tmp_path: Path, intermediate: str) -> None:
     settings = {**SETTINGS, "embedding.intermediate": intermediate}
     full = Session.open(str(tmp_path / "full"), settings)
-    expected = embed_items(full, prepared(full, SECOND), untrained(full, prepared(full, FIRST)))
+    expected = embed_day(full, prepared(full, SECOND), untrained(full, prepared(full, FIRST)))
     assert expected.measurements["share_computed"] == 1
 
     session = Session.open(str(tmp_path / "refreshed"), settings)
     first, second = prepared(session, FIRST), prepared(session, SECOND)
     model = untrained(session, first)
-    earlier = embed_items(session, first, model)
-    made = embed_items(session, second, model)
+    earlier = embed_day(session, first, model)
+    made = embed_day(session, second, model)
     assert made.uri == expected.uri
     assert made.content_digest == expected.content_digest
     # One community of fifty has changed, and two items are new.
@@ -86,15 +87,16 @@ def test_groups_of_rows_reuse_likewise(tmp_path: Path) -> None:
     session = Session.open(str(tmp_path), SETTINGS)
     first, second = prepared(session, FIRST), prepared(session, SECOND)
     model = untrained(session, first)
-    embed_items(session, first, model)
-    groups = plan_embedding(session, second, model)
+    embed_day(session, first, model)
+    sources = embedding_sources(session, second, model)
+    groups = plan_embedding(sources)
     assert groups == [(0, 4096), (4096, NUM_ITEMS + 2)]
     with pytest.raises(ValueError, match="layer 0 lacks 2 chunks"):
-        embed_rows(session, second, model, 1, groups[0])
-    done = [vars(embed_rows(session, second, model, layer, rows)) for layer in (0, 1, 2, 3) for rows in groups]
+        embed_rows(sources, 1, groups[0])
+    done = [vars(embed_rows(sources, layer, rows)) for layer in (0, 1, 2, 3) for rows in groups]
     assert [each["rows"] for each in done[:6]] == [4096, NUM_ITEMS + 2 - 4096] * 3
     assert [each["rows"] for each in done[6:]] == [0, 0], "the model has no layer 3"
-    made = embed_items(session, second, model, done)
+    made = embed_items(sources, done)
     assert made.measurements["share_computed"] == round(sum(each["computed"] for each in done) / 3 / 5_002, 6)
     assert made.measurements["share_computed"] < 0.05
 
@@ -102,8 +104,8 @@ def test_groups_of_rows_reuse_likewise(tmp_path: Path) -> None:
 def test_another_model_reuses_nothing(tmp_path: Path) -> None:
     session = Session.open(str(tmp_path), SETTINGS)
     first, second = prepared(session, FIRST), prepared(session, SECOND)
-    embed_items(session, first, untrained(session, first))
-    assert embed_items(session, second, untrained(session, second)).measurements["share_computed"] == 1
+    embed_day(session, first, untrained(session, first))
+    assert embed_day(session, second, untrained(session, second)).measurements["share_computed"] == 1
 
 
 def test_items_without_saves_are_embedded_and_may_borrow_neighborhoods(tmp_path: Path) -> None:
@@ -112,12 +114,12 @@ def test_items_without_saves_are_embedded_and_may_borrow_neighborhoods(tmp_path:
     model = untrained(alone, first)
     cold = NUM_ITEMS + 1  # delivered on the second day, saved by nobody
     assert second.neighborhoods.array("neighbors")[cold, 0] == -1
-    by_features = embed_items(alone, second, model)
+    by_features = embed_day(alone, second, model)
     assert np.linalg.norm(by_features.array("embeddings")[cold, :-1]) == pytest.approx(1, abs=1e-5)
 
     lent = Session.open(str(tmp_path), {**SETTINGS, "embedding.cold_neighbors": 3})
-    embed_items(lent, first, model)
-    borrowed = embed_items(lent, second, model)
+    embed_day(lent, first, model)
+    borrowed = embed_day(lent, second, model)
     filled = lent.store.input_of(borrowed, "filled_neighborhoods")
     assert filled.measurements["num_filled"] > 0
     assert filled.array("neighbors")[cold, 0] >= 0

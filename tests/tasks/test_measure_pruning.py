@@ -9,7 +9,7 @@ import numpy as np
 from pinsage.evaluation.hit_rate import hit_rate
 from pinsage.evaluation.random_walk import random_walk_ranks
 from pinsage.store import Version
-from tasks.evaluate.measure_pruning import measure_pruning
+from tasks.evaluate.measure_pruning import effect_of_pruning
 from tasks.prepare.build_graph import build_graph
 from tasks.prepare.sample_neighborhoods import sample_neighborhoods
 from tasks.report.pruning import pruning
@@ -45,7 +45,7 @@ def evaluated(session: Session) -> Version:
 def test_edges_time_and_hit_rates_before_and_after(tmp_path: Path) -> None:
     session = Session.open(str(tmp_path), {**RULES, "walks.top_t": 5, "walks.num_walks": 20})
     evaluation = evaluated(session)
-    made = measure_pruning(session, evaluation)
+    made = effect_of_pruning(session, evaluation)
     assert made is not None
     effect = made.json("effect")
     assert (effect["before"]["num_edges"], effect["after"]["num_edges"]) == (2 * NUM_ITEMS, NUM_ITEMS)
@@ -56,7 +56,7 @@ def test_edges_time_and_hit_rates_before_and_after(tmp_path: Path) -> None:
     ranks = random_walk_ranks(walked.array("neighbors"), walked.array("importances"), pairs[:, 0], pairs[:, 1])
     assert effect["after"]["hit_rate@50"] == round(hit_rate(ranks, 50), 6)
 
-    assert measure_pruning(session, evaluation).uri == made.uri
+    assert effect_of_pruning(session, evaluation).uri == made.uri
     section = pruning(made)
     assert section is not None
     (table,) = section.blocks
@@ -67,6 +67,6 @@ def test_edges_time_and_hit_rates_before_and_after(tmp_path: Path) -> None:
 
 def test_a_graph_of_all_the_saves_has_nothing_to_compare(tmp_path: Path) -> None:
     session = Session.open(str(tmp_path))
-    assert measure_pruning(session, evaluated(session)) is None
+    assert effect_of_pruning(session, evaluated(session)) is None
     assert session.store.partitions("pruning") == []
     assert pruning(None) is None

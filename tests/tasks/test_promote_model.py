@@ -13,11 +13,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from pinsage.evaluation.promotion import decide_promotion
 from pinsage.model.config import ModelConfig
 from pinsage.model.pinsage import PinSage
-from pinsage.store import Store, Version
+from pinsage.store import ReferenceMovedError, Store, Version
+from tasks.embed.embed_day import embed_day
+from tasks.evaluate.evaluate_champion import measure_rival
 from tasks.evaluate.evaluate_model import evaluate_model
-from tasks.evaluate.promote_model import Promotion, better, first_model, promote_model
+from tasks.evaluate.promote_model import Promotion, promote_model
 from tasks.prepare.prepared import Prepared, record_prepared
 from tasks.runtime.session import Session
 from tests.tasks.test_embed_items import DAYS, SETTINGS, prepare
@@ -82,7 +85,7 @@ def evaluated(session: Session, candidates: Candidates, popularity_weight: float
             save_file(network.state_dict(), Path(folder) / "weights")
             out.write_file("weights", Path(folder) / "weights", ".safetensors")
             out.write_json("architecture", network.architecture())
-    return evaluate_model(session, day, as_of, out.version, *candidates.pairs)
+    return evaluate_model(session, day, as_of, embed_day(session, as_of, out.version), *candidates.pairs)
 
 
 def champion(store: Store) -> str | None:
@@ -92,7 +95,8 @@ def champion(store: Store) -> str | None:
 
 def promote(session: Session, evaluation: Version, **settings: Any) -> Promotion:
     asked = {**GATE, **{f"promotion.{name}": value for name, value in settings.items()}}
-    return promote_model(Session.open(session.store.root, asked), evaluation)
+    session = Session.open(session.store.root, asked)
+    return promote_model(session, evaluation, measure_rival(session, evaluation))
 
 
 GOOD, BAD = 100.0, 0.0
@@ -164,11 +168,12 @@ def test_a_first_model_that_nothing_measures_is_promoted_only_when_told_so(
 
 def test_a_metric_that_both_exhaust_is_named(session: Session) -> None:
     everything: dict[str, Any] = {"pool_size": 300, "methods": {"pinsage": {"hit_rate@500": 1.0}}}
-    promoted, reason = better(everything, everything, session)
+    promoted, reason = decide_promotion(everything, everything, session.config.promotion)
     assert not promoted
     assert "tells nothing among 300 items; set promotion.metric=mrr" in reason
     everything["methods"]["content"] = {"hit_rate@500": 1.0}
-    promoted, reason = first_model(everything, "hit_rate@500", 0.5)
+    config = session.config.promotion.model_copy(update={"first_model_content_factor": 0.5})
+    promoted, reason = decide_promotion(everything, None, config)
     assert promoted
     assert "hit_rate@500 tells nothing among 300 items; set promotion.metric=mrr" in reason
 
@@ -177,4 +182,14 @@ def test_a_challenger_for_an_earlier_day_never_replaces_the_champion(session: Se
     held = promote(session, evaluated(session, candidates, BAD)).model
     decision = promote(session, evaluated(session, candidates, GOOD, day=AS_OF))
     assert (decision.promoted, decision.reason) == (False, f"the champion is of {LATER}, a later day")
+    assert champion(session.store) == held
+
+
+def test_a_champion_that_was_not_measured_stays(session: Session, candidates: Candidates) -> None:
+    challenger = evaluated(session, candidates, GOOD)
+    measured = measure_rival(session, challenger)
+    assert measured is None, "no champion yet"
+    held = promote(session, evaluated(session, candidates, BAD)).model
+    with pytest.raises(ReferenceMovedError, match="no champion was measured; run evaluate_champion and promote_model"):
+        promote_model(session, challenger, measured)
     assert champion(session.store) == held
