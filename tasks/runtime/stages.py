@@ -18,14 +18,18 @@ from tasks.runtime.config import PinSageConfig
 Phase = Literal["prepare", "train", "publish"]
 Settings = BaseModel | Mapping[str, Any]
 
-# Days that a stage may read what is prepared for, beside datasets of the run's own day.
-TRAINED_ON = "trained_on"
-"""What is prepared for the day whose graph the model trains on (`tasks.prepare.prepared.graph_day`)."""
-AS_OF = "as_of"
-"""What is prepared for the day that the model is measured as of (`tasks.prepare.prepared.as_of_day`)."""
-DELIVERIES = "deliveries"
+Source = Literal["deliveries", "prepared", "trained on", "as of", "champion"]
+
+# What a stage reads beside the versions that other stages of the same run commit.
+DELIVERIES: Source = "deliveries"
 """The raw partitions in force, up to the run's day."""
-CHAMPION = "champion"
+PREPARED: Source = "prepared"
+"""What is prepared for the run's day."""
+TRAINED_ON: Source = "trained on"
+"""What is prepared for the day whose graph the model trains on (`tasks.prepare.prepared.graph_day`)."""
+AS_OF: Source = "as of"
+"""What is prepared for the day that the model is measured as of (`tasks.prepare.prepared.as_of_day`)."""
+CHAMPION: Source = "champion"
 """The model that the reference ``champion`` points to."""
 
 
@@ -42,7 +46,7 @@ class Stage:
         phase: The DAG that it belongs to; None for what runs only when it is asked for.
         dataset: What it commits; empty where it moves a reference or writes pages.
         function: Where the code is, as ``module:function``; None where the stage above it does its work.
-        needs: Datasets of the run's own day, or one of the words above, in the order of the function's arguments.
+        needs: Stages of the same run whose versions it reads, and what else it reads.
         code_version: Raised by hand when the same inputs and settings give another result.
         settings: The part of the configuration that enters the fingerprint.
         intermediate: Whether its versions only save work: of the day that is running, or of the day after it.
@@ -52,7 +56,7 @@ class Stage:
     phase: Phase | None
     dataset: str
     function: str | None
-    needs: tuple[str, ...] = ()
+    needs: tuple[Stage | Source, ...] = ()
     code_version: int = 1
     settings: Callable[[PinSageConfig], Settings] = _nothing
     intermediate: bool = False
@@ -79,13 +83,13 @@ VALIDATE = Stage(
     code_version=5,
     settings=lambda config: {"rules": config.validation},
 )
-KNOWN_ITEMS = Stage("known_items", None, "known_items", None, needs=("validated",))
+KNOWN_ITEMS = Stage("known_items", None, "known_items", None, needs=(VALIDATE,))
 BUILD_CATALOG = Stage(
     "build_catalog",
     "prepare",
     "catalog",
     "tasks.prepare.build_catalog:build_catalog",
-    needs=("validated",),
+    needs=(VALIDATE,),
     settings=lambda config: config.graph.of_catalog,
 )
 BUILD_GRAPH = Stage(
@@ -93,7 +97,7 @@ BUILD_GRAPH = Stage(
     "prepare",
     "graph",
     "tasks.prepare.build_graph:build_graph",
-    needs=("catalog",),
+    needs=(BUILD_CATALOG,),
     code_version=2,
     settings=lambda config: config.graph.of_graph,
 )
@@ -102,7 +106,7 @@ FEATURIZE_ITEMS = Stage(
     "prepare",
     "features",
     "tasks.prepare.featurize_items:featurize_items",
-    needs=("catalog", "graph"),
+    needs=(BUILD_CATALOG, BUILD_GRAPH),
     code_version=3,
     settings=lambda config: config.features,
 )
@@ -111,7 +115,7 @@ SAMPLE_NEIGHBORHOODS = Stage(
     "prepare",
     "neighborhoods",
     "tasks.prepare.sample_neighborhoods:sample_neighborhoods",
-    needs=("graph",),
+    needs=(BUILD_GRAPH,),
     code_version=2,
     settings=lambda config: config.walks,
 )
@@ -120,7 +124,7 @@ RECORD_PREPARED = Stage(
     "prepare",
     "prepared",
     "tasks.prepare.prepared:record_prepared",
-    needs=("catalog", "graph", "features", "neighborhoods"),
+    needs=(BUILD_CATALOG, BUILD_GRAPH, FEATURIZE_ITEMS, SAMPLE_NEIGHBORHOODS),
 )
 
 BUILD_PAIRS = Stage(
@@ -146,7 +150,7 @@ MINE_HARD_NEGATIVES = Stage(
     "train",
     "hard_negatives",
     "tasks.train.mine_hard_negatives:mine_hard_negatives",
-    needs=(TRAINED_ON, "pairs"),
+    needs=(TRAINED_ON, BUILD_PAIRS),
     code_version=2,
     settings=lambda config: config.hard_negatives,
 )
@@ -155,7 +159,7 @@ TRAIN_MODEL = Stage(
     "train",
     "model",
     "tasks.train.train_model:train_model",
-    needs=(TRAINED_ON, "pairs", "hard_negatives"),
+    needs=(TRAINED_ON, BUILD_PAIRS, MINE_HARD_NEGATIVES),
     code_version=8,
     settings=lambda config: {"model": config.model, "training": config.training},
 )
@@ -169,12 +173,21 @@ SAVE_CHECKPOINT = Stage(
     settings=TRAIN_MODEL.settings,
     intermediate=True,
 )
+EMBED_AS_OF = Stage(
+    "embed_as_of",
+    "train",
+    "embeddings",
+    "tasks.embed.embed_day:embed_day",
+    needs=(AS_OF, TRAIN_MODEL),
+    code_version=4,
+    settings=lambda config: config.embedding,
+)
 EVALUATE_MODEL = Stage(
     "evaluate_model",
     "train",
     "evaluation",
     "tasks.evaluate.evaluate_model:evaluate_model",
-    needs=(AS_OF, "model", "pairs", "holdout_pairs"),
+    needs=(AS_OF, EMBED_AS_OF, BUILD_PAIRS, BUILD_HOLDOUT_PAIRS),
     code_version=5,
     settings=lambda config: config.evaluation.measurable,
 )
@@ -183,12 +196,16 @@ EVALUATE_CHAMPION = Stage(
     "train",
     "evaluation",
     "tasks.evaluate.evaluate_champion:evaluate_champion",
-    needs=("evaluation", CHAMPION),
+    needs=(AS_OF, EVALUATE_MODEL, CHAMPION),
     code_version=EVALUATE_MODEL.code_version,
     settings=EVALUATE_MODEL.settings,
 )
 PROMOTE_MODEL = Stage(
-    "promote_model", "train", "", "tasks.evaluate.promote_model:promote_model", needs=("evaluation", CHAMPION)
+    "promote_model",
+    "train",
+    "",
+    "tasks.evaluate.promote_model:promote_model",
+    needs=(EVALUATE_MODEL, EVALUATE_CHAMPION),
 )
 
 ENCODE_FOR_MODEL = Stage(
@@ -196,7 +213,7 @@ ENCODE_FOR_MODEL = Stage(
     "publish",
     "model_features",
     "tasks.embed.encode_for_model:encode_for_model",
-    needs=("prepared", CHAMPION),
+    needs=(PREPARED, CHAMPION),
     code_version=FEATURIZE_ITEMS.code_version,
 )
 FILL_NEIGHBORHOODS = Stage(
@@ -204,7 +221,7 @@ FILL_NEIGHBORHOODS = Stage(
     "publish",
     "filled_neighborhoods",
     "tasks.embed.fill_neighborhoods:fill_neighborhoods",
-    needs=("model_features", "prepared"),
+    needs=(ENCODE_FOR_MODEL, PREPARED),
     settings=lambda config: {"cold_neighbors": config.embedding.cold_neighbors},
 )
 EMBED_ITEMS = Stage(
@@ -212,9 +229,9 @@ EMBED_ITEMS = Stage(
     "publish",
     "embeddings",
     "tasks.embed.embed_items:embed_items",
-    needs=("prepared", CHAMPION, "model_features", "filled_neighborhoods"),
-    code_version=4,
-    settings=lambda config: config.embedding,
+    needs=(PREPARED, CHAMPION, ENCODE_FOR_MODEL, FILL_NEIGHBORHOODS),
+    code_version=EMBED_AS_OF.code_version,
+    settings=EMBED_AS_OF.settings,
 )
 EMBED_LAYER = Stage(
     "embed_layer",
@@ -231,7 +248,7 @@ BUILD_SHARD = Stage(
     None,
     "index_shards",
     "tasks.publish.build_index:build_shard",
-    needs=("embeddings",),
+    needs=(EMBED_ITEMS,),
     code_version=4,
     settings=lambda config: config.index,
     intermediate=True,
@@ -241,17 +258,17 @@ BUILD_INDEX = Stage(
     "publish",
     "index",
     "tasks.publish.build_index:build_index",
-    needs=("embeddings",),
+    needs=(EMBED_ITEMS,),
     code_version=4,
     settings=lambda config: config.index,
 )
-PUBLISH_INDEX = Stage("publish_index", "publish", "", "tasks.publish.publish_index:publish_index", needs=("index",))
+PUBLISH_INDEX = Stage("publish_index", "publish", "", "tasks.publish.publish_index:publish_index", needs=(BUILD_INDEX,))
 MEASURE_PRUNING = Stage(
     "measure_pruning",
     "publish",
     "pruning",
     "tasks.evaluate.measure_pruning:measure_pruning",
-    needs=("evaluation",),
+    needs=(CHAMPION,),
     settings=lambda config: {"walks": config.walks, "pairs": config.evaluation.measurable},
 )
 WRITE_REPORT = Stage(
@@ -259,7 +276,7 @@ WRITE_REPORT = Stage(
     "publish",
     "report",
     "tasks.publish.write_report:write_report",
-    needs=("index", "evaluation", "pruning"),
+    needs=(BUILD_INDEX, CHAMPION, MEASURE_PRUNING, PUBLISH_INDEX),
     code_version=7,
 )
 ABLATE = Stage("ablate", None, "ablation", "tasks.commands.ablate:ablate", code_version=2)
@@ -278,6 +295,7 @@ STAGES = (
     MINE_HARD_NEGATIVES,
     TRAIN_MODEL,
     SAVE_CHECKPOINT,
+    EMBED_AS_OF,
     EVALUATE_MODEL,
     EVALUATE_CHAMPION,
     PROMOTE_MODEL,

@@ -13,6 +13,7 @@ import pytest
 
 from pinsage_airflow.run_context import form, open_run, run_day
 from tasks.runtime.config import ConfigError, load_config
+from tasks.runtime.stages import Phase, Stage, stages_of
 
 PROJECT = Path(__file__).parents[2]
 
@@ -111,6 +112,39 @@ def test_edges_are_those_of_the_diagram(parsed: dict) -> None:
         ["publish_index", "write_report"],
     ):
         assert edge in publish
+
+
+# Tasks that do several stages in a row: a task costs seconds to start.
+SEVERAL = {
+    "evaluate_model": {"embed_as_of", "evaluate_model"},
+    "encode_for_model": {"encode_for_model", "fill_neighborhoods"},
+    "write_report": {"measure_pruning", "write_report"},
+}
+
+
+@pytest.mark.parametrize("phase", ["prepare", "train", "publish"])
+def test_edges_are_those_of_the_declaration(parsed: dict, phase: Phase) -> None:
+    stages = {stage.name: stage for stage in stages_of(phase)}
+    tasks = parsed["tasks"][f"pinsage_{phase}"]
+    task_of = {stage: task for task in tasks for stage in SEVERAL.get(task, {task}) if stage in stages}
+    assert task_of.keys() == stages.keys(), "every stage has a task"
+    declared = {
+        (task_of[need.name], task_of[stage.name])
+        for stage in stages.values()
+        for need in stage.needs
+        if isinstance(need, Stage) and need.name in stages
+    }
+    edges = {(up, down) for up, down in parsed["edges"][f"pinsage_{phase}"]}
+    of_stages = set(task_of.values())
+    assert _reached(edges, of_stages) == _reached(declared, of_stages)
+
+
+def _reached(edges: set[tuple[str, str]], tasks: set[str]) -> set[tuple[str, str]]:
+    """Which task waits for which, whatever lies between them."""
+    reached = set(edges)
+    while longer := {(first, end) for first, via in reached for start, end in edges if via == start} - reached:
+        reached |= longer
+    return {(first, last) for first, last in reached if first in tasks and last in tasks and first != last}
 
 
 def test_only_what_can_end_otherwise_is_retried(parsed: dict) -> None:
