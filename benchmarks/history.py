@@ -20,10 +20,11 @@ from benchmarks.process_tree import measure
 from pinsage.store import Store, Version
 from pinsage.store.objects import Objects
 from tasks.data.deliveries import COMMIT_THREADS, TABLES, Deliveries
-from tasks.flow.plan import STAGES, plan
+from tasks.flow.plan import plan
 from tasks.prepare.prepared import as_of_day, graph_day
 from tasks.runtime.days import add_days, day_range
 from tasks.runtime.session import Session
+from tasks.runtime.stages import BY_DATASET
 
 LAST_DAY = "2026-03-20"
 FACTS = {"num_rows": 1000, "timed": True, "id_type": "string", "board_id_type": "string"}
@@ -137,8 +138,8 @@ def _train_and_publish(session: Session, deliveries: Deliveries, day: str) -> No
 
 
 def _stage(session: Session, dataset: str, day: str, inputs: Sequence[Version]) -> Version:
-    stage = STAGES[dataset]
-    made_from = {"config": stage.config(session.config), "code_version": stage.code_version()}
+    stage = BY_DATASET[dataset]
+    made_from = {"config": stage.fingerprinted(session.config), "code_version": stage.code_version}
     return _commit(session, dataset, partition=day, inputs=inputs, **made_from)
 
 

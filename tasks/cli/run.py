@@ -59,8 +59,6 @@ def run(
         began = time.monotonic()
         # What is shown is the stage at work; after the last one, that it is done.
         for step, following in zip(steps, (*stages[1:], "done"), strict=True):
-            if step.stage == "build_catalog":
-                _data_docs(session, step)
             done.append((step, time.monotonic() - began))
             began = time.monotonic()
             bar.update(task, advance=1, description=following)
@@ -118,11 +116,3 @@ def next_steps(session: "Session", root: str, day: str, stages: list[str]) -> li
         return [*lines, f"next:      pinsage run {missing} --day {day} {at}"]
     commands = [f"pinsage search WORDS {at}", f"pinsage recommend ITEM {at}", f"pinsage serve {at}"]
     return [*lines, f"next:      {commands[0]}", *(f"           {command}" for command in commands[1:])]
-
-
-def _data_docs(session: "Session", catalog: "Step") -> None:
-    """Build the day's Data Docs where they are not those of its catalog."""
-    from tasks.data.validation.data_docs import data_docs_catalog, write_data_docs
-
-    if data_docs_catalog(session, catalog.day) != catalog.made:
-        write_data_docs(session, catalog.day, session.store.version(catalog.made))

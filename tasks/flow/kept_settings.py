@@ -16,9 +16,9 @@ import structlog
 from pinsage.store import StoreError, Version
 from pinsage.store.digests import plain
 from pinsage.store.names import split_uri
-from tasks.flow.plan import STAGES
 from tasks.runtime.config import PinSageConfig
 from tasks.runtime.session import Session
+from tasks.runtime.stages import BY_DATASET
 
 PARTITIONS = ("raw/", "validated/", "quarantine/", "known_items")
 ADVICE = (
@@ -95,12 +95,12 @@ def _lineage(session: Session, uris: list[str]) -> Iterator[Version]:
 
 
 def _settings_now(dataset: str, config: PinSageConfig) -> dict[str, Any]:
-    return _flat(dataset, plain(STAGES[dataset].config(config))) if dataset in STAGES else {}
+    return _flat(dataset, plain(BY_DATASET[dataset].fingerprinted(config))) if dataset in BY_DATASET else {}
 
 
 def _flat(dataset: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings by their whole names, such as ``walks.top_t``."""
-    section = STAGES[dataset].section if dataset in STAGES else ""
+    section = BY_DATASET[dataset].section if dataset in BY_DATASET else ""
     if section:
         return {f"{section}.{name}": value for name, value in settings.items()}
     sections = {name: values for name, values in settings.items() if isinstance(values, Mapping)}

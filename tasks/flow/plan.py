@@ -8,10 +8,8 @@ in force is the store asked. No stage is imported: that alone would cost seconds
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 from pinsage.store import Version
@@ -19,9 +17,10 @@ from pinsage.store.digests import plain
 from pinsage.store.names import split_uri
 from tasks.data.deliveries import TABLES, Deliveries
 from tasks.prepare.prepared import as_of_day, days_to_prepare, graph_day
-from tasks.runtime.config import PinSageConfig
+from tasks.runtime import stages
 from tasks.runtime.days import check_day
 from tasks.runtime.session import Session
+from tasks.runtime.stages import Stage
 
 State = Literal["up to date", "runs", "follows"]
 
@@ -35,43 +34,6 @@ class Planned:
     state: State
     why: tuple[str, ...]
     version: str | None
-
-
-@dataclass(frozen=True)
-class _Stage:
-    """Where the code version of a dataset stands, and which settings its stage declares.
-
-    ``section`` is that of its settings; empty where they name their sections.
-    """
-
-    module: str
-    config: Callable[[PinSageConfig], Any] = lambda config: {}
-    section: str = ""
-
-    def code_version(self) -> int:
-        """Read from the source."""
-        source = Path(__file__).parent / f"{self.module}.py"
-        for statement in ast.parse(source.read_text(encoding="utf-8")).body:
-            if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "CODE_VERSION":
-                return int(ast.literal_eval(statement.value))
-        raise AssertionError(f"{source} has no CODE_VERSION")
-
-
-STAGES = {
-    "catalog": _Stage("build_catalog", lambda config: config.graph.of_catalog, "graph"),
-    "graph": _Stage("build_graph", lambda config: config.graph.of_graph, "graph"),
-    "features": _Stage("featurize_items", lambda config: config.features, "features"),
-    "neighborhoods": _Stage("sample_neighborhoods", lambda config: config.walks, "walks"),
-    "prepared": _Stage("prepared"),
-    "pairs": _Stage("build_pairs", lambda config: config.pairs, "pairs"),
-    "holdout_pairs": _Stage("build_pairs", lambda config: config.pairs, "pairs"),
-    "hard_negatives": _Stage("mine_hard_negatives", lambda config: config.hard_negatives, "hard_negatives"),
-    "model": _Stage("train_model", lambda config: {"model": config.model, "training": config.training}),
-    "evaluation": _Stage("evaluate_model", lambda config: config.evaluation.measurable, "evaluation"),
-    "embeddings": _Stage("embedding/sources", lambda config: config.embedding, "embedding"),
-    "index": _Stage("build_index", lambda config: config.index, "index"),
-    "report": _Stage("write_report"),
-}
 
 
 def plan(session: Session, day: str) -> list[Planned]:
@@ -120,61 +82,62 @@ class _Planner:
         partitions = [(table, known) for table in TABLES for known in self.deliveries.days_for(table, day)]
         validated = [self.deliveries.validated(*each) for each in partitions]
         news = [self._news(*each) for each, found in zip(partitions, validated, strict=True) if found is None]
-        yield Planned("validate", day, "runs" if news else "up to date", tuple(news), None)
-        yield self._stage("build_catalog", "catalog", day, validated)
-        yield self._stage("build_graph", "graph", day)
-        yield self._stage("featurize_items", "features", day)
-        yield self._stage("sample_neighborhoods", "neighborhoods", day)
-        yield self._moves(self._stage("record_prepared", "prepared", day), f"prepared/{day}")
+        yield Planned(stages.VALIDATE.name, day, "runs" if news else "up to date", tuple(news), None)
+        yield self._stage(stages.BUILD_CATALOG, day, validated)
+        yield self._stage(stages.BUILD_GRAPH, day)
+        yield self._stage(stages.FEATURIZE_ITEMS, day)
+        yield self._stage(stages.SAMPLE_NEIGHBORHOODS, day)
+        yield self._moves(self._stage(stages.RECORD_PREPARED, day), f"prepared/{day}")
 
     def train(self, day: str) -> Iterator[Planned]:
         as_of = as_of_day(self._session, day)
         trained_on = graph_day(self._session, as_of, self.deliveries)
         catalog, graph = self._present["catalog", as_of], self._present["graph", trained_on]
-        yield self._stage("build_pairs", "pairs", day, [catalog, graph])
+        yield self._stage(stages.BUILD_PAIRS, day, [catalog, graph])
         pairs = self._present["pairs", day]
-        yield self._stage("build_holdout_pairs", "holdout_pairs", day, self._held_out(day, as_of))
-        yield self._stage("mine_hard_negatives", "hard_negatives", day, [graph, pairs])
+        yield self._stage(stages.BUILD_HOLDOUT_PAIRS, day, self._held_out(day, as_of))
+        yield self._stage(stages.MINE_HARD_NEGATIVES, day, [graph, pairs])
         ground = [graph, *(self._present[each, trained_on] for each in ("features", "neighborhoods"))]
-        model = self._stage("train_model", "model", day, [*ground, pairs, self._present["hard_negatives", day]])
+        model = self._stage(stages.TRAIN_MODEL, day, [*ground, pairs, self._present["hard_negatives", day]])
         yield model
         self._model = self._present["model", day]
-        # Of the as-of day: a part of the evaluation.
-        self._stage("embed_items", "embeddings", as_of)
-        yield self._stage("evaluate_model", "evaluation", day)
-        yield self._moves(replace(model, stage="promote_model"), "champion")
+        yield self._stage(stages.EMBED_AS_OF, as_of)
+        yield self._stage(stages.EVALUATE_MODEL, day)
+        yield self._moves(replace(model, stage=stages.PROMOTE_MODEL.name), "champion")
 
     def publish(self, day: str) -> Iterator[Planned]:
         champion = self._store.referenced("champion")
         # A challenger that is trained anew may take the place of a champion that is not of a later day.
         undecided = self._model is None and (champion is None or champion.partition <= day)
         self._model = None if undecided else champion
-        yield self._stage("embed_items", "embeddings", day)
-        index = self._stage("build_index", "index", day)
+        yield self._stage(stages.EMBED_ITEMS, day)
+        index = self._stage(stages.BUILD_INDEX, day)
         yield index
-        yield self._moves(replace(index, stage="publish_index"), "published")
-        yield self._stage("write_report", "report", day)
+        yield self._moves(replace(index, stage=stages.PUBLISH_INDEX.name), "published")
+        yield self._stage(stages.WRITE_REPORT, day)
 
-    def _stage(self, stage: str, dataset: str, day: str, inputs: Sequence[Version | None] | None = None) -> Planned:
+    def _stage(self, stage: Stage, day: str, inputs: Sequence[Version | None] | None = None) -> Planned:
         """Judge one stage; without ``inputs``, by those of every version at hand."""
-        config, code_version = STAGES[dataset].config(self._session.config), STAGES[dataset].code_version()
+        dataset, code_version = stage.dataset, stage.code_version
+        config = stage.fingerprinted(self._session.config)
         judged: list[tuple[tuple[str, ...], Version]] = []
         for version in self._store.versions(dataset, day):
             now = self._inputs_now(version) if inputs is None else inputs
             known = [each for each in now if each is not None]
             whole = len(known) == len(now)
             if whole:
-                made_from = {"inputs": known, "config": config, "code_version": code_version}
-                found = self._store.committed(dataset, partition=day, **made_from)
+                found = self._store.committed(
+                    dataset, partition=day, inputs=known, config=config, code_version=code_version
+                )
                 if found is not None:
                     self._present[dataset, day] = found
-                    return Planned(stage, day, "up to date", (), found.uri)
+                    return Planned(stage.name, day, "up to date", (), found.uri)
             judged.append((_reasons(version, config, code_version, known, whole=whole), version))
         self._present[dataset, day] = None
         if not judged:
-            return Planned(stage, day, "runs", ("was never made for this day",), None)
+            return Planned(stage.name, day, "runs", ("was never made for this day",), None)
         why, version = min(judged, key=lambda each: (len(each[0]), each[1].uri))
-        return Planned(stage, day, "runs" if why else "follows", why, version.uri)
+        return Planned(stage.name, day, "runs" if why else "follows", why, version.uri)
 
     def _inputs_now(self, version: Version) -> list[Version | None]:
         now: list[Version | None] = []
@@ -198,7 +161,8 @@ class _Planner:
     def _moves(self, planned: Planned, name: str) -> Planned:
         """The step after ``planned`` that points the reference ``name`` to what it made."""
         if planned.state != "up to date":
-            return replace(planned, state="follows", why=()) if planned.stage != "record_prepared" else planned
+            recorded = planned.stage == stages.RECORD_PREPARED.name
+            return planned if recorded else replace(planned, state="follows", why=())
         head = self._store.ref(name).head()
         if head is not None and head.uri == planned.version:
             return planned

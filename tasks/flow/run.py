@@ -5,8 +5,8 @@ Each function does its stages one by one as its steps are taken: stopping early 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import structlog
@@ -14,7 +14,12 @@ import structlog
 from pinsage.store import Version
 from pinsage.store.names import split_uri
 from tasks.data.validate import validate_days
+from tasks.data.validation.data_docs import data_docs_catalog, write_data_docs
 from tasks.embed.embed_day import embed_day
+from tasks.embed.embed_items import embed_items
+from tasks.embed.encode_for_model import encode_for_model
+from tasks.embed.fill_neighborhoods import fill_neighborhoods
+from tasks.embed.sources import EmbeddingSources
 from tasks.evaluate.evaluate_champion import measure_rival
 from tasks.evaluate.evaluate_model import evaluate_model
 from tasks.evaluate.measure_pruning import effect_of_pruning
@@ -34,8 +39,10 @@ from tasks.prepare.sample_neighborhoods import sample_neighborhoods
 from tasks.publish.build_index import build_index
 from tasks.publish.publish_index import publish_index
 from tasks.publish.write_report import write_report
+from tasks.runtime import stages
 from tasks.runtime.days import check_day
 from tasks.runtime.session import Session
+from tasks.runtime.stages import Phase, Stage, stages_of
 from tasks.train.build_pairs import build_holdout_pairs, build_pairs
 from tasks.train.mine_hard_negatives import mine_hard_negatives
 from tasks.train.train_model import train_model
@@ -69,39 +76,28 @@ class Step:
 
 Steps = Iterator[Step]
 
-PREPARE = ("validate", "build_catalog", "build_graph", "featurize_items", "sample_neighborhoods", "record_prepared")
-TRAIN = (
-    "build_pairs",
-    "build_holdout_pairs",
-    "mine_hard_negatives",
-    "train_model",
-    "evaluate_model",
-    "promote_model",
-)
-PUBLISH = ("embed_items", "build_index", "publish_index", "write_report")
-# What the stages that commit a version of their own day commit, in order.
-PREPARED_DATASETS = ("catalog", "graph", "features", "neighborhoods", "prepared")
-TRAINED_DATASETS = ("pairs", "holdout_pairs", "hard_negatives", "model", "evaluation")
-PUBLISHED_DATASETS = ("embeddings", "index", "report")
-
 
 def prepare(session: Session, day: str) -> Steps:
     """Validate what is new, then build graph, features and neighborhoods of ``day``."""
     groups = days_to_validate(session, check_day(day))
-    made = _step_maker(session, day, PREPARED_DATASETS)
+    committed = _committed_before(session, "prepare", day)
     for group in groups:
         validate_days(session, group)
-    yield Step("validate", day, f"newly judged days: {sum(map(len, groups))}")
+    yield Step(stages.VALIDATE.name, day, f"newly judged days: {sum(map(len, groups))}")
     catalog = build_catalog(session, day)
-    yield made("build_catalog", catalog)
+    yield committed.step(stages.BUILD_CATALOG, catalog)
+    new = data_docs_catalog(session, day) != catalog.uri
+    if new:
+        write_data_docs(session, day, catalog)
+    yield Step(stages.DATA_DOCS.name, day, f"{session.store.root}/_site/data_docs/{day}/index.html", new=new)
     graph = build_graph(session, catalog)
-    yield made("build_graph", graph)
+    yield committed.step(stages.BUILD_GRAPH, graph)
     features = featurize_items(session, catalog, graph)
-    yield made("featurize_items", features)
+    yield committed.step(stages.FEATURIZE_ITEMS, features)
     neighborhoods = sample_neighborhoods(session, graph)
-    yield made("sample_neighborhoods", neighborhoods)
+    yield committed.step(stages.SAMPLE_NEIGHBORHOODS, neighborhoods)
     prepared = record_prepared(session, day, catalog, graph, features, neighborhoods)
-    yield made("record_prepared", prepared)
+    yield committed.step(stages.RECORD_PREPARED, prepared)
 
 
 def train(session: Session, day: str) -> Steps:
@@ -112,20 +108,24 @@ def train(session: Session, day: str) -> Steps:
     """
     as_of = open_prepared(session, as_of_day(session, day))
     trained_on = open_prepared(session, graph_day(session, as_of.day))
-    made = _step_maker(session, day, TRAINED_DATASETS)
+    committed = _committed_before(session, "train", day, as_of.day)
     pairs = build_pairs(session, day, as_of, trained_on.graph)
-    yield made("build_pairs", pairs)
+    yield committed.step(stages.BUILD_PAIRS, pairs)
     holdout_pairs = build_holdout_pairs(session, day, as_of)
-    yield made("build_holdout_pairs", holdout_pairs)
+    yield committed.step(stages.BUILD_HOLDOUT_PAIRS, holdout_pairs)
     hard_negatives = mine_hard_negatives(session, trained_on.graph, pairs)
-    yield made("mine_hard_negatives", hard_negatives)
+    yield committed.step(stages.MINE_HARD_NEGATIVES, hard_negatives)
     model = train_model(session, day, trained_on, pairs, hard_negatives)
-    yield made("train_model", model)
+    yield committed.step(stages.TRAIN_MODEL, model)
     embeddings = embed_day(session, as_of, model)
+    yield replace(committed.step(stages.EMBED_AS_OF, embeddings), day=as_of.day)
     evaluation = evaluate_model(session, day, as_of, embeddings, pairs, holdout_pairs)
-    yield made("evaluate_model", evaluation)
-    decision = promote_model(session, evaluation, measure_rival(session, evaluation))
-    yield Step("promote_model", day, decision.reason, in_force=_points_to(session, "champion", decision.model))
+    yield committed.step(stages.EVALUATE_MODEL, evaluation)
+    measured = measure_rival(session, evaluation)
+    yield committed.step(stages.EVALUATE_CHAMPION, measured, otherwise="no champion to compare with")
+    promotion = promote_model(session, evaluation, measured)
+    in_force = _points_to(session, "champion", promotion.model)
+    yield Step(stages.PROMOTE_MODEL.name, day, promotion.reason, in_force=in_force)
 
 
 def publish(session: Session, day: str, *, force: bool = False) -> Steps:
@@ -142,17 +142,23 @@ def publish(session: Session, day: str, *, force: bool = False) -> Steps:
             f"day {day}: there is no champion to embed with; `pinsage run train --day {day}` trains one, and says why "
             "where it is not promoted"
         )
-    made = _step_maker(session, day, PUBLISHED_DATASETS)
-    embeddings = embed_day(session, prepared, champion)
-    yield made("embed_items", embeddings)
+    committed = _committed_before(session, "publish", day)
+    features = encode_for_model(session, prepared, champion)
+    yield committed.step(stages.ENCODE_FOR_MODEL, features)
+    neighborhoods = fill_neighborhoods(session, features, prepared.neighborhoods)
+    yield committed.step(stages.FILL_NEIGHBORHOODS, neighborhoods)
+    embeddings = embed_items(EmbeddingSources.of(session, prepared, champion, features, neighborhoods))
+    yield committed.step(stages.EMBED_ITEMS, embeddings)
     index = build_index(session, embeddings)
-    yield made("build_index", index)
+    yield committed.step(stages.BUILD_INDEX, index)
     publication = publish_index(session, index, force=force)
     in_force = _points_to(session, "published", publication.index)
-    yield Step("publish_index", day, publication.reason, in_force=in_force)
+    yield Step(stages.PUBLISH_INDEX.name, day, publication.reason, in_force=in_force)
     evaluation = evaluation_of(session, champion)
     effect = None if evaluation is None else effect_of_pruning(session, evaluation)
-    yield made("write_report", write_report(session, day, index, evaluation, effect))
+    yield committed.step(stages.MEASURE_PRUNING, effect, otherwise="the graph is not pruned")
+    report = write_report(session, day, index, evaluation, effect)
+    yield committed.step(stages.WRITE_REPORT, report)
 
 
 def run_all(session: Session, day: str, *, force: bool = False) -> Steps:
@@ -161,8 +167,8 @@ def run_all(session: Session, day: str, *, force: bool = False) -> Steps:
     Raises:
         NoChampionError: The first model of all was not promoted.
     """
-    for each in days_to_prepare(session, check_day(day)):
-        yield from prepare(session, each)
+    for needed in days_to_prepare(session, check_day(day)):
+        yield from prepare(session, needed)
     trained = []
     for step in train(session, day):
         trained.append(step)
@@ -170,6 +176,11 @@ def run_all(session: Session, day: str, *, force: bool = False) -> Steps:
     if session.store.ref("champion").head() is None:
         raise NoChampionError(f"day {day}: no model was promoted, so nothing is published; {trained[-1].made}")
     yield from publish(session, day, force=force)
+
+
+def stage_names(phase: Phase) -> tuple[str, ...]:
+    """The stages of a phase by name, one for each step of it."""
+    return tuple(stage.name for stage in stages_of(phase))
 
 
 def steps_of(session: Session, name: str, day: str, *, force: bool = False) -> tuple[Steps, tuple[str, ...]]:
@@ -183,21 +194,23 @@ def steps_of(session: Session, name: str, day: str, *, force: bool = False) -> t
     """
     if name == "all":
         num_days = len(days_to_prepare(session, check_day(day)))
-        return run_all(session, day, force=force), num_days * PREPARE + TRAIN + PUBLISH
+        every_step = [*(num_days * stage_names("prepare")), *stage_names("train"), *stage_names("publish")]
+        return run_all(session, day, force=force), tuple(every_step)
     # A generator starts with its first step: the two that are not taken do nothing.
-    for phase, stages, steps in (
-        ("prepare", PREPARE, prepare(session, day)),
-        ("train", TRAIN, train(session, day)),
-        ("publish", PUBLISH, publish(session, day, force=force)),
-    ):
+    phases: dict[Phase, Steps] = {
+        "prepare": prepare(session, day),
+        "train": train(session, day),
+        "publish": publish(session, day, force=force),
+    }
+    for phase, steps in phases.items():
+        names = stage_names(phase)
         if name == phase:
-            return steps, stages
-        if name in stages:
-            wanted = stages[: stages.index(name) + 1]
+            return steps, names
+        if name in names:
+            wanted = names[: names.index(name) + 1]
             return islice(steps, len(wanted)), wanted
-    raise ValueError(
-        f"stage {name!r}: expected all, prepare, train, publish, or one of {', '.join(PREPARE + TRAIN + PUBLISH)}"
-    )
+    every_name = ", ".join(stage for phase in phases for stage in stage_names(phase))
+    raise ValueError(f"stage {name!r}: expected all, prepare, train, publish, or one of {every_name}")
 
 
 def evaluation_of(session: Session, model: Version) -> Version | None:
@@ -211,10 +224,29 @@ def evaluation_of(session: Session, model: Version) -> Version | None:
     return None
 
 
-def _step_maker(session: Session, day: str, datasets: tuple[str, ...]) -> Callable[[str, Version], Step]:
-    """What makes the step of a stage from its version; versions that are there by now are not new."""
-    there = {f"{name}/{day}/{each}" for name in datasets for each in session.store.fingerprints(name, day)}
-    return lambda stage, version: Step(stage, day, version.uri, new=version.uri not in there)
+@dataclass(frozen=True)
+class _Committed:
+    """What was committed before a phase began: what a stage returns beyond that is new."""
+
+    day: str
+    uris: frozenset[str]
+
+    def step(self, stage: Stage, version: Version | None, *, otherwise: str = "") -> Step:
+        """The step of a stage from its version; ``otherwise`` says why there is none."""
+        if version is None:
+            return Step(stage.name, self.day, otherwise)
+        return Step(stage.name, self.day, version.uri, new=version.uri not in self.uris)
+
+
+def _committed_before(session: Session, phase: Phase, day: str, *read_days: str) -> _Committed:
+    datasets = {stage.dataset for stage in stages_of(phase)} - {"", stages.VALIDATE.dataset}
+    uris = (
+        f"{dataset}/{known}/{fingerprint}"
+        for dataset in datasets
+        for known in (day, *read_days)
+        for fingerprint in session.store.fingerprints(dataset, known)
+    )
+    return _Committed(day, frozenset(uris))
 
 
 def _points_to(session: Session, name: str, uri: str) -> bool:

@@ -49,6 +49,7 @@ class Stage:
         needs: Stages of the same run whose versions it reads, and what else it reads.
         code_version: Raised by hand when the same inputs and settings give another result.
         settings: The part of the configuration that enters the fingerprint.
+        section: The section of the configuration that ``settings`` are of; empty where they name their sections.
         intermediate: Whether its versions only save work: of the day that is running, or of the day after it.
     """
 
@@ -59,6 +60,7 @@ class Stage:
     needs: tuple[Stage | Source, ...] = ()
     code_version: int = 1
     settings: Callable[[PinSageConfig], Settings] = _nothing
+    section: str = ""
     intermediate: bool = False
 
     def fingerprinted(self, config: PinSageConfig, **more: Any) -> Settings:
@@ -80,7 +82,7 @@ VALIDATE = Stage(
     "validated",
     "tasks.data.validate:validate_days",
     needs=(DELIVERIES,),
-    code_version=5,
+    code_version=6,
     settings=lambda config: {"rules": config.validation},
 )
 KNOWN_ITEMS = Stage("known_items", None, "known_items", None, needs=(VALIDATE,))
@@ -91,7 +93,9 @@ BUILD_CATALOG = Stage(
     "tasks.prepare.build_catalog:build_catalog",
     needs=(VALIDATE,),
     settings=lambda config: config.graph.of_catalog,
+    section="graph",
 )
+DATA_DOCS = Stage("data_docs", "prepare", "", "tasks.data.validation.data_docs:write_data_docs", needs=(BUILD_CATALOG,))
 BUILD_GRAPH = Stage(
     "build_graph",
     "prepare",
@@ -100,6 +104,7 @@ BUILD_GRAPH = Stage(
     needs=(BUILD_CATALOG,),
     code_version=2,
     settings=lambda config: config.graph.of_graph,
+    section="graph",
 )
 FEATURIZE_ITEMS = Stage(
     "featurize_items",
@@ -109,6 +114,7 @@ FEATURIZE_ITEMS = Stage(
     needs=(BUILD_CATALOG, BUILD_GRAPH),
     code_version=3,
     settings=lambda config: config.features,
+    section="features",
 )
 SAMPLE_NEIGHBORHOODS = Stage(
     "sample_neighborhoods",
@@ -118,6 +124,7 @@ SAMPLE_NEIGHBORHOODS = Stage(
     needs=(BUILD_GRAPH,),
     code_version=2,
     settings=lambda config: config.walks,
+    section="walks",
 )
 RECORD_PREPARED = Stage(
     "record_prepared",
@@ -135,6 +142,7 @@ BUILD_PAIRS = Stage(
     needs=(AS_OF, TRAINED_ON),
     code_version=5,
     settings=lambda config: config.pairs,
+    section="pairs",
 )
 BUILD_HOLDOUT_PAIRS = Stage(
     "build_holdout_pairs",
@@ -144,6 +152,7 @@ BUILD_HOLDOUT_PAIRS = Stage(
     needs=(AS_OF,),
     code_version=5,
     settings=lambda config: config.pairs,
+    section="pairs",
 )
 MINE_HARD_NEGATIVES = Stage(
     "mine_hard_negatives",
@@ -153,6 +162,7 @@ MINE_HARD_NEGATIVES = Stage(
     needs=(TRAINED_ON, BUILD_PAIRS),
     code_version=2,
     settings=lambda config: config.hard_negatives,
+    section="hard_negatives",
 )
 TRAIN_MODEL = Stage(
     "train_model",
@@ -181,6 +191,7 @@ EMBED_AS_OF = Stage(
     needs=(AS_OF, TRAIN_MODEL),
     code_version=4,
     settings=lambda config: config.embedding,
+    section="embedding",
 )
 EVALUATE_MODEL = Stage(
     "evaluate_model",
@@ -190,6 +201,7 @@ EVALUATE_MODEL = Stage(
     needs=(AS_OF, EMBED_AS_OF, BUILD_PAIRS, BUILD_HOLDOUT_PAIRS),
     code_version=5,
     settings=lambda config: config.evaluation.measurable,
+    section="evaluation",
 )
 EVALUATE_CHAMPION = Stage(
     "evaluate_champion",
@@ -199,6 +211,7 @@ EVALUATE_CHAMPION = Stage(
     needs=(AS_OF, EVALUATE_MODEL, CHAMPION),
     code_version=EVALUATE_MODEL.code_version,
     settings=EVALUATE_MODEL.settings,
+    section="evaluation",
 )
 PROMOTE_MODEL = Stage(
     "promote_model",
@@ -223,6 +236,7 @@ FILL_NEIGHBORHOODS = Stage(
     "tasks.embed.fill_neighborhoods:fill_neighborhoods",
     needs=(ENCODE_FOR_MODEL, PREPARED),
     settings=lambda config: {"cold_neighbors": config.embedding.cold_neighbors},
+    section="embedding",
 )
 EMBED_ITEMS = Stage(
     "embed_items",
@@ -232,6 +246,7 @@ EMBED_ITEMS = Stage(
     needs=(PREPARED, CHAMPION, ENCODE_FOR_MODEL, FILL_NEIGHBORHOODS),
     code_version=EMBED_AS_OF.code_version,
     settings=EMBED_AS_OF.settings,
+    section="embedding",
 )
 EMBED_LAYER = Stage(
     "embed_layer",
@@ -252,6 +267,7 @@ BUILD_SHARD = Stage(
     code_version=4,
     settings=lambda config: config.index,
     intermediate=True,
+    section="index",
 )
 BUILD_INDEX = Stage(
     "build_index",
@@ -261,6 +277,7 @@ BUILD_INDEX = Stage(
     needs=(EMBED_ITEMS,),
     code_version=4,
     settings=lambda config: config.index,
+    section="index",
 )
 PUBLISH_INDEX = Stage("publish_index", "publish", "", "tasks.publish.publish_index:publish_index", needs=(BUILD_INDEX,))
 MEASURE_PRUNING = Stage(
@@ -277,7 +294,7 @@ WRITE_REPORT = Stage(
     "report",
     "tasks.publish.write_report:write_report",
     needs=(BUILD_INDEX, CHAMPION, MEASURE_PRUNING, PUBLISH_INDEX),
-    code_version=7,
+    code_version=8,
 )
 ABLATE = Stage("ablate", None, "ablation", "tasks.commands.ablate:ablate", code_version=2)
 
@@ -286,6 +303,7 @@ STAGES = (
     VALIDATE,
     KNOWN_ITEMS,
     BUILD_CATALOG,
+    DATA_DOCS,
     BUILD_GRAPH,
     FEATURIZE_ITEMS,
     SAMPLE_NEIGHBORHOODS,
@@ -313,6 +331,10 @@ STAGES = (
 """All of them, in the order of a day."""
 INTERMEDIATE = tuple(stage.dataset for stage in STAGES if stage.intermediate)
 """The datasets whose versions only save work."""
+
+
+BY_DATASET = {stage.dataset: stage for stage in reversed(STAGES) if stage.phase and stage.dataset}
+"""The stage that commits a dataset; of several the first of the day."""
 
 
 def stages_of(phase: Phase) -> tuple[Stage, ...]:

@@ -17,14 +17,14 @@ from pinsage.store import Store
 from pinsage.store.failpoints import reached
 from tasks.data.ingest import ingest
 from tasks.data.ingestion.mapping import IngestMapping
-from tasks.flow.run import PREPARE, PUBLISH, TRAIN, prepare, steps_of
+from tasks.flow.run import prepare, stage_names, steps_of
 from tasks.prepare.prepared import days_to_prepare
 from tasks.runtime.session import Session
 from tests.faults.fork_server import ForkServer
 from tests.tasks.test_pipeline import planted
 
 DAY = "2026-03-20"
-STAGES = ("ingest", *PREPARE, *TRAIN, *PUBLISH)
+STAGES = ("ingest", *stage_names("prepare"), *stage_names("train"), *stage_names("publish"))
 SETTINGS: dict[str, Any] = {
     "evaluation.holdout_days": 3,
     "evaluation.bootstrap_samples": 20,

@@ -49,7 +49,8 @@ def test_a_refused_delivery_leaves_what_was_there(tmp_path: Path) -> None:
 
 def test_a_killed_ingestion_leaves_no_rows_in_the_temporary_folder(tmp_path: Path) -> None:
     waiting = (
-        "import numpy, pyarrow, time\nfrom tasks.data.ingestion.spill import DaySpill\nspill = DaySpill(buffer_bytes=1)\n"
+        "import numpy, pyarrow, time\nfrom tasks.data.ingestion.spill import DaySpill\n"
+        "spill = DaySpill(buffer_bytes=1)\n"
         "spill.add(pyarrow.table({'x': range(100_000)}), numpy.arange(100_000) % 5)\nprint('spilled', flush=True)\n"
         "time.sleep(100)\n"
     )

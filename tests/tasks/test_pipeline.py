@@ -17,7 +17,7 @@ import pytest
 
 from pinsage.serving.recommender import Recommender
 from pinsage.store import Store
-from tasks.flow.run import PREPARE, PUBLISH, TRAIN
+from tasks.flow.run import stage_names
 
 DAY = "2026-03-20"
 SMALL = [
@@ -141,7 +141,8 @@ def test_string_ids_and_vectors_stay_in_their_community_and_a_rerun_writes_nothi
     before = {info.key for info in store.objects.walk("")}
     again = json.loads(pinsage("run", "all", "--day", DAY, "--root", root, *SMALL, "--json").stdout)
     made = {(step["stage"], step["day"]): step["made"] for step in again["steps"]}
-    assert [step["stage"] for step in again["steps"]] == [*PREPARE, *PREPARE, *PREPARE, *TRAIN, *PUBLISH]
+    prepared, trained, published = (stage_names(phase) for phase in ("prepare", "train", "publish"))
+    assert [step["stage"] for step in again["steps"]] == [*(3 * prepared), *trained, *published]
     assert made["publish_index", DAY] == "is published already"
     assert not [step for step in again["steps"] if step["new"] is None and "/" in step["made"]]
     assert not [step for step in again["steps"] if step["new"]], "all of it was found"

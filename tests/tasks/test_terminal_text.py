@@ -115,7 +115,9 @@ def test_logged_text_reaches_the_terminal_without_control_characters(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     said = f"title={HOSTILE.replace(chr(32), '')!r}, titles=[{HOSTILE!r}]"
-    code = f"import structlog, tasks.runtime.logs; tasks.runtime.logs.log_to_stderr(); structlog.get_logger().warning(1, {said})"
+    code = (
+        f"import structlog, tasks.runtime.logs as logs; logs.log_to_stderr(); structlog.get_logger().warning(1, {said})"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd())
     assert "owned" in done.stderr
     assert obeyed(done.stderr.replace("\n", "")) == []
