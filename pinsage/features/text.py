@@ -34,7 +34,7 @@ class TextEncoder:
         idf: inverse document frequency of each term, float32 [V].
         components: leading right singular vectors of the TF-IDF matrix, float32 [width, V]. Rows beyond the rank are 0.
         ngrams: longest run of words that counts as one term.
-        segmented: whether words are those of `pinsage.features.words`: where a fitted text is in a script that needs it.
+        segmented: whether words are those of `pinsage.features.words`, as where a fitted text's script needs it.
     """
 
     terms: tuple[str, ...]

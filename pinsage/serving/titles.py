@@ -1,7 +1,7 @@
 """Search of items by words of their titles, from an inverted index that is built once a version.
 
-A word is what `pinsage.features.words` says. In scripts with spaces its beginning finds it. In others it is open where a
-word begins: any part of a stretch finds it. Pairs of characters give the rows, and the titles confirm them.
+A word is what `pinsage.features.words` says. In scripts with spaces its beginning finds it. In others it is open where
+a word begins: any part of a stretch finds it. Pairs of characters give the rows, and the titles confirm them.
 """
 
 from __future__ import annotations
