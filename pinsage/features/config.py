@@ -59,6 +59,6 @@ class FeatureConfig(BaseModel, frozen=True, extra="forbid"):
     )
     label_category: str = Field(
         default="",
-        description='Categorical column shown to people as the category; empty = one named "category", or the first.',
+        description="Categorical column shown to people as the category; empty = the first `--categorical`.",
     )
     seed: int = Field(default=17, ge=0, le=2**31 - 1, description="Seed of sample, hashes and randomised SVDs.")

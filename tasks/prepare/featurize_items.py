@@ -106,7 +106,7 @@ def item_labels(items: pa.Table, config: FeatureConfig) -> pa.Table:
 
 
 def _label_column(items: pa.Table, wanted: str | None) -> str | None:
-    """The column that is asked for, else one named category, else the first that was ingested."""
+    """The column that is asked for, otherwise the first that was given when the newest items were ingested."""
     columns = [name for name in items.column_names if name.startswith(CATEGORICAL)]
     if wanted and CATEGORICAL + wanted not in columns:
         names = ", ".join(name.removeprefix(CATEGORICAL) for name in columns)
@@ -114,8 +114,7 @@ def _label_column(items: pa.Table, wanted: str | None) -> str | None:
             f"features.label_category: got {wanted!r}, expected one of the categorical columns of the items: "
             f"{names or 'there are none'}; leave it empty to take the first"
         )
-    preferred = CATEGORICAL + (wanted or "category")
-    return preferred if preferred in columns else next(iter(columns), None)
+    return CATEGORICAL + wanted if wanted else next(iter(columns), None)
 
 
 def _listed(cells: pa.ChunkedArray, separator: str | None) -> pa.ChunkedArray:

@@ -112,7 +112,7 @@ FEATURIZE_ITEMS = Stage(
     "features",
     "tasks.prepare.featurize_items:featurize_items",
     needs=(BUILD_CATALOG, BUILD_GRAPH),
-    code_version=3,
+    code_version=4,
     settings=lambda config: config.features,
     section="features",
 )

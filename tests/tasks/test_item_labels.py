@@ -67,6 +67,13 @@ def test_the_first_column_that_was_given_labels(tmp_path: Path, order: tuple[str
     assert labels(again).to_pylist() == ["a", "b", "c", "d"], "the newest delivery decides"
 
 
+def test_a_column_named_category_has_no_precedence(tmp_path: Path) -> None:
+    columns = {"category": COLUMNS["format"], "artist": COLUMNS["artist"]}
+    assert labels(features(tmp_path, columns, ("artist", "category"))).to_pylist() == ["a", "b", "c", "d"]
+    stated = features(tmp_path, columns, ("artist", "category"), **{"features.label_category": "category"})
+    assert labels(stated).to_pylist() == ["LP", "CD", "LP", "CD"]
+
+
 def test_a_column_that_is_named_labels_and_an_unknown_one_is_told(tmp_path: Path) -> None:
     order = ("genre", "artist", "format")
     version = features(tmp_path, COLUMNS, order, **{"features.label_category": "format"})
