@@ -26,7 +26,7 @@ from benchmarks.power_law import PowerLawSaves
 from benchmarks.process_tree import Measured, measure
 from pinsage.store import Store, Version
 from pinsage.store.garbage import drop_version
-from schemas import saves as saves_table
+from schemas import SAVES
 from tasks.runtime.days import add_days
 
 FIRST_DAY = "2026-01-01"
@@ -150,7 +150,7 @@ def item_batches(stream: PowerLawSaves, kind: str) -> Iterator[pa.RecordBatch]:
 def save_batches(stream: PowerLawSaves, day: str, saves: range, kind: str) -> Iterator[pa.RecordBatch]:
     """A range of the stream as the saves of a day."""
     id_type = pa.string() if kind == "string" else pa.int64()
-    schema = saves_table.schema(id_type, id_type)
+    schema = SAVES.columns(id_type, id_type)
     yield pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema)
     midnight = int((np.datetime64(day, "us")).astype(np.int64))
     for start in range(saves.start, saves.stop, BATCH_ROWS):

@@ -8,12 +8,9 @@ import pyarrow as pa
 
 from schemas.columns import TIME
 from schemas.rules import SCHEMA_RULE, Rule, share_rules, volume_rules
+from schemas.table import Table
 
-KEY = ("board_id", "item_id", "saved_at")
-IDS = ("board_id", "item_id")
-ITEM_IDS = ("item_id",)
-TIME_COLUMN = "saved_at"
-REASONS = {
+_REASONS = {
     "null_key": "item_id is null",
     "no_board": "board_id is null, as of a guest whose saves belong to nobody",
     "long_id": "an id is longer than allowed",
@@ -22,21 +19,19 @@ REASONS = {
     "wrong_weight": "weight is null, not above 0 or not below 2**63 (9.2e18)",
     "duplicate": "repeats board_id, item_id and saved_at of an earlier row",
 }
-# How much a save counts in the walks; a delivery without it has saves of weight 1.
-OPTIONAL = pa.schema([("weight", pa.float32())])
 
 
-def schema(id_type: pa.DataType, board_id_type: pa.DataType) -> pa.Schema:
+def _columns(id_type: pa.DataType, board_id_type: pa.DataType) -> pa.Schema:
     """Columns: saved_at in microseconds UTC, null when untimed; split train, tune or test when untimed, else null."""
     return pa.schema([("board_id", board_id_type), ("item_id", id_type), ("saved_at", TIME), ("split", pa.string())])
 
 
-def rules(limits: Mapping[str, float]) -> list[Rule]:
+def _rules(limits: Mapping[str, float]) -> list[Rule]:
     """What a day of saves must satisfy."""
     return [
         SCHEMA_RULE,
         *volume_rules(limits),
-        *share_rules(REASONS, limits),
+        *share_rules(_REASONS, limits),
         Rule(
             "max_board_share",
             "share of the day's saves on one board",
@@ -50,3 +45,17 @@ def rules(limits: Mapping[str, float]) -> list[Rule]:
             settings="max_item_share, degree_min_saves",
         ),
     ]
+
+
+SAVES = Table(
+    name="saves",
+    key=("board_id", "item_id", "saved_at"),
+    ids=("board_id", "item_id"),
+    item_ids=("item_id",),
+    time_column="saved_at",
+    reasons=_REASONS,
+    columns=_columns,
+    rules=_rules,
+    # How much a save counts in the walks; a delivery without it has saves of weight 1.
+    optional=pa.schema([("weight", pa.float32())]),
+)

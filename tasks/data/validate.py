@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 import structlog
 
 from pinsage.store import Version
-from schemas import engagements, items, saves
+from schemas import TABLES as SCHEMAS
 from schemas.columns import VECTOR, id_type
 from schemas.rules import LIMITED_APART, Rule
 from tasks.data.deliveries import COMMIT_THREADS, Deliveries
@@ -30,7 +30,6 @@ from tasks.data.validation.expectations import judge
 from tasks.data.validation.row_faults import Faults, clean_vectors, common_width, row_faults
 from tasks.runtime.session import Session
 
-SCHEMAS = {"items": items, "saves": saves, "engagements": engagements}
 HELD_BYTES = 256 * 2**20
 SHOWN_FAILURES = 3
 SHOWN_EXAMPLES = 5
@@ -108,8 +107,8 @@ def _check(session: Session, deliveries: Deliveries, table: str, day: str, known
     config, schema = session.config.validation, SCHEMAS[table]
     raw = deliveries.raw(table, day)
     rows = raw.table(table)
-    expected = schema.schema(id_type(raw.facts["id_type"]), id_type(raw.facts["board_id_type"]))
-    notes = {"num_schema_faults": _schema_faults(rows.schema, expected, schema.OPTIONAL)}
+    expected = schema.columns(id_type(raw.facts["id_type"]), id_type(raw.facts["board_id_type"]))
+    notes = {"num_schema_faults": _schema_faults(rows.schema, expected, schema.optional)}
     measures: dict[str, Any] = {"day": day, "num_rows": rows.num_rows}
     measures["num_schema_faults"] = len(notes["num_schema_faults"])
     if notes["num_schema_faults"]:
@@ -332,7 +331,7 @@ def _failure(table: str, each: _Checked, rules: list[Rule], config: Any) -> str:
         got, reason = each.measures[rule.measure], rule.measure.removeprefix("share_")
         shown = each.quarantined
         if "reason" in shown.column_names:
-            whole = [each for each in SCHEMAS[table].REASONS if each not in LIMITED_APART]
+            whole = [each for each in SCHEMAS[table].reasons if each not in LIMITED_APART]
             counted = whole if reason == "quarantined" else [reason]
             shown = shown.filter(reasons.having(shown.column("reason"), counted))
         count = f" ({shown.num_rows} rows)" if rule.measure.startswith("share_") else ""

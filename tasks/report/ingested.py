@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from pinsage.store import Store, Version
-from schemas import engagements, items, saves
+from schemas import TABLES
 from tasks.data.validation import reasons
 from tasks.data.validation.quarantine import quarantined_rows
 from tasks.report.sources import Sources
@@ -13,7 +13,6 @@ from tasks.runtime.pages.blocks import Block, Chart, Facts, Link, Section, Table
 from tasks.runtime.pages.charts import stacked
 
 SHOWN_DAYS = 28
-REASONS = {"items": items.REASONS, "saves": saves.REASONS, "engagements": engagements.REASONS}
 
 
 def ingested(sources: Sources) -> Section:
@@ -70,5 +69,5 @@ def quarantine_counts(store: Store, validated: list[Version]) -> list[tuple[str,
         if rows is not None:
             table = version.dataset.partition("/")[2]
             for reason, count in reasons.counted(rows.column("reason")).items():
-                counts[f"{table}: {REASONS[table].get(reason, reason)}"] += count
+                counts[f"{table}: {TABLES[table].reasons.get(reason, reason)}"] += count
     return counts.most_common(10)

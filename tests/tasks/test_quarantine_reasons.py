@@ -6,7 +6,6 @@ from collections import Counter
 from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,18 +16,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from schemas import engagements, items, saves
+from schemas import ENGAGEMENTS, ITEMS, SAVES, TABLES, Table
 from schemas.columns import LARGEST
 from schemas.config import ValidationConfig
 from schemas.rules import LIMITED_APART
 from tasks.data.ingest import ingest
 from tasks.data.ingestion.mapping import IngestMapping
-from tasks.data.validate import SCHEMAS, ValidationFailedError, validate_days
+from tasks.data.validate import ValidationFailedError, validate_days
 from tasks.data.validation import reasons
 from tasks.data.validation.data_docs import write_data_docs
 from tasks.data.validation.row_faults import row_faults
 from tasks.prepare.build_catalog import build_catalog
-from tasks.report.ingested import REASONS, quarantine_counts
+from tasks.report.ingested import quarantine_counts
 from tasks.runtime.session import Session
 from tests.tasks.test_validation_rules import deliver, texts
 
@@ -42,9 +41,9 @@ def all_subsets(names: Any) -> list[tuple[str, ...]]:
     return [subset for size in range(1, len(names) + 1) for subset in combinations(names, size)]
 
 
-@pytest.mark.parametrize("schema", [items, saves, engagements])
-def test_every_combination_of_reasons_is_counted_reason_by_reason(schema: ModuleType) -> None:
-    names = list(schema.REASONS)
+@pytest.mark.parametrize("schema", [ITEMS, SAVES, ENGAGEMENTS])
+def test_every_combination_of_reasons_is_counted_reason_by_reason(schema: Table) -> None:
+    names = list(schema.reasons)
     subsets = all_subsets(names)
     masks = {name: np.array([name in subset for subset in subsets]) for name in names}
     cells = pa.chunked_array([reasons.joined(masks, np.arange(len(subsets)))])
@@ -78,7 +77,7 @@ def faulty_saves(faults: list[tuple[str, ...]]) -> pa.Table:
         for name in names:
             row = {**row, **FAULTS[name]}
         rows.append(row)
-    schema = saves.schema(pa.string(), pa.string()).append(saves.OPTIONAL.field("weight"))
+    schema = SAVES.columns(pa.string(), pa.string()).append(SAVES.optional.field("weight"))
     return pa.Table.from_pylist(rows, schema=schema)
 
 
@@ -106,7 +105,7 @@ def test_saves_with_several_faults_do_not_stop_the_report(tmp_path: Path) -> Non
     catalog = build_catalog(session, DAY)
     versions = [session.store.version(uri) for uri in catalog.json("partitions")["saves"]]
     assert dict(quarantine_counts(session.store, versions)) == {
-        f"saves: {REASONS['saves'][name]}": count for name, count in expected.items()
+        f"saves: {SAVES.reasons[name]}": count for name, count in expected.items()
     }
     page = Path(write_data_docs(session, DAY, catalog)).read_text()
     assert "no_board, unknown_item" in page
@@ -117,7 +116,7 @@ def test_faults_of_saves_are_found_whatever_else_is_wrong_with_the_row(faults: l
     named = [tuple(sorted(names)) for names in faults]
     table = faulty_saves(named)
     known = pa.chunked_array([texts(range(10))])
-    found = row_faults(table, saves, DAY, True, known, {}, ValidationConfig())
+    found = row_faults(table, SAVES, DAY, True, known, {}, ValidationConfig())
     for number, names in enumerate(named):
         row = table.slice(NUM_GOOD + number, 1).to_pylist()[0]
         marked = {name for name, mask in found.masks.items() if mask[NUM_GOOD + number]}
@@ -149,7 +148,7 @@ GOOD_ITEM = {
 }
 GOOD_ENGAGEMENT = {"query_id": "1", "item_id": "2", "engaged_at": NOON, "split": None}
 ITEM_SCHEMA = (
-    items.schema(pa.string(), pa.string())
+    ITEMS.columns(pa.string(), pa.string())
     .append(pa.field("vector.image", pa.list_(pa.float32())))
     .append(pa.field("numeric.price", pa.float64()))
 )
@@ -158,12 +157,12 @@ ITEM_SCHEMA = (
 @pytest.mark.parametrize(
     ("schema", "columns", "good", "faults"),
     [
-        (items, ITEM_SCHEMA, GOOD_ITEM, ITEM_FAULTS),
-        (engagements, engagements.schema(pa.string(), pa.string()), GOOD_ENGAGEMENT, ENGAGEMENT_FAULTS),
+        (ITEMS, ITEM_SCHEMA, GOOD_ITEM, ITEM_FAULTS),
+        (ENGAGEMENTS, ENGAGEMENTS.columns(pa.string(), pa.string()), GOOD_ENGAGEMENT, ENGAGEMENT_FAULTS),
     ],
 )
 def test_every_combination_of_faults_is_found(
-    schema: ModuleType, columns: pa.Schema, good: dict[str, Any], faults: dict[str, dict[str, Any]]
+    schema: Table, columns: pa.Schema, good: dict[str, Any], faults: dict[str, dict[str, Any]]
 ) -> None:
     subsets = [subset for subset in all_subsets(faults) if not {"null_key", "long_id"} <= set(subset)]
     rows = [good]
@@ -172,11 +171,11 @@ def test_every_combination_of_faults_is_found(
         for name in subset:
             row |= faults[name]
         rows.append(row)
-    known = pa.chunked_array([texts(range(10))]) if schema is engagements else None
-    widths = {"image": 2} if schema is items else {}
+    known = pa.chunked_array([texts(range(10))]) if schema is ENGAGEMENTS else None
+    widths = {"image": 2} if schema is ITEMS else {}
     table = pa.Table.from_pylist(rows, schema=columns)
     found = row_faults(table, schema, DAY, True, known, widths, ValidationConfig())
-    long_id_is_unknown = schema is engagements
+    long_id_is_unknown = schema is ENGAGEMENTS
     for number, subset in enumerate(subsets, start=1):
         marked = {name for name, mask in found.masks.items() if mask[number]}
         expected = set(subset) | ({"unknown_item"} if long_id_is_unknown and "long_id" in subset else set())
@@ -206,7 +205,7 @@ def test_a_bad_time_is_told_with_its_row(tmp_path: Path) -> None:
 
 
 def test_limits_are_known_for_every_reason() -> None:
-    assert set(LIMITED_APART) <= {reason for schema in SCHEMAS.values() for reason in schema.REASONS}
+    assert set(LIMITED_APART) <= {reason for schema in TABLES.values() for reason in schema.reasons}
 
 
 MISSING = {

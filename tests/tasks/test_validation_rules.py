@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from pinsage.store import DamagedVersionError
-from schemas import engagements, items, saves
+from schemas import TABLES
 from schemas.config import ValidationConfig
 from tasks.data.deliveries import Deliveries, MissingPartitionError
 from tasks.data.validate import ValidationFailedError, validate_days
@@ -115,7 +115,7 @@ def test_every_rule_of_saves_is_broken_alone(tmp_path: Path) -> None:
         expected[day] = {rule}
     for number in range(4):
         deliver(session, "saves", day_of(number), pa.table(good_saves(day_of(number))))
-    known = {rule.measure for rule in saves.rules(LIMITS)}
+    known = {rule.measure for rule in TABLES["saves"].rules(LIMITS)}
     assert {rule for rules in expected.values() for rule in rules} >= known - {"share_quarantined"}
     days = session.store.ref_names("raw/saves")
     found = broken_rules(session, "saves", days)
@@ -153,15 +153,15 @@ def test_every_rule_of_items_is_broken_alone(tmp_path: Path) -> None:
         }
         deliver(session, "items", day_of(number), pa.table(columns))
         expected[day_of(number)] = {rule}
-    known = {rule.measure for rule in items.rules(LIMITS)}
+    known = {rule.measure for rule in TABLES["items"].rules(LIMITS)}
     assert {rule for rules in expected.values() for rule in rules} >= known - {"share_quarantined"}
     found = broken_rules(session, "items", list(expected))
     assert {name: rules - {"share_quarantined"} for name, rules in found.items()} == expected
 
 
 def test_engagements_answer_to_the_rules_of_saves() -> None:
-    shared = {rule.measure for rule in saves.rules(LIMITS)}
-    own = {rule.measure for rule in engagements.rules(LIMITS)}
+    shared = {rule.measure for rule in TABLES["saves"].rules(LIMITS)}
+    own = {rule.measure for rule in TABLES["engagements"].rules(LIMITS)}
     kept = {"share_duplicate", "share_no_board", "share_wrong_weight", "max_board_share", "max_item_share"}
     assert shared - own == kept, "pairs recur"
 

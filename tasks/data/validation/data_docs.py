@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pinsage.store import Version
-from schemas import engagements, items, saves
+from schemas import TABLES as SCHEMAS
 from schemas.rules import Rule
 from tasks.data.validation import reasons
 from tasks.data.validation.expectations import judge
@@ -27,7 +27,6 @@ from tasks.runtime.session import Session
 from tasks.runtime.terminal_text import one_line
 
 OF_CATALOG = "about.txt"  # which catalog the page beside it is about, written last
-SCHEMAS = {"items": items, "saves": saves, "engagements": engagements}
 # What the meaning of a rule does not depend on.
 ANY_LIMITS = dict.fromkeys(
     (
@@ -130,7 +129,7 @@ def _quarantine(session: Session, table: str, versions: Sequence[Version]) -> It
     faulty = [(day, part) for day, part in rows if part is not None]
     if not faulty:
         return
-    meanings = SCHEMAS[table].REASONS
+    meanings = SCHEMAS[table].reasons
     counts = sum((reasons.counted(part.column("reason")) for _, part in faulty), Counter[str]())
     counted = [(reason, f"{count:,}", meanings.get(reason, "")) for reason, count in counts.most_common()]
     yield Table(["reason", "rows", "meaning"], counted, f"In quarantine, newest {len(newest)} days", words=True)

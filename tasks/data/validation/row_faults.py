@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas import Table
 from schemas.columns import LARGEST, NUMERIC, VECTOR
 from schemas.config import ValidationConfig
 
@@ -41,7 +41,7 @@ class Faults:
 
 def row_faults(
     table: pa.Table,
-    schema: ModuleType,
+    schema: Table,
     day: str,
     timed: bool,
     known_items: pa.ChunkedArray | None,
@@ -52,25 +52,25 @@ def row_faults(
 
     Args:
         table: The raw rows.
-        schema: Module of `schemas` that describes the table.
+        schema: What is agreed on the table.
         day: The partition's day.
         timed: Whether rows must have a time inside the day.
         known_items: Ids of the items up to the day; None for the items themselves.
         widths: Expected width of each vector column.
         config: Longest id, treatment of zero vectors.
     """
-    faults = Faults(schema.REASONS, table.num_rows)
-    for name in schema.IDS:
+    faults = Faults(schema.reasons, table.num_rows)
+    for name in schema.ids:
         column = table.column(name)
         faults.mark("no_board" if name == "board_id" else "null_key", name, _missing_ids(column))
         if pa.types.is_string(column.type):
             faults.mark("long_id", name, _bools(pc.greater(pc.binary_length(column), config.max_id_bytes)))
-    if schema.TIME_COLUMN is not None and timed:
-        times = table.column(schema.TIME_COLUMN)
+    if schema.time_column is not None and timed:
+        times = table.column(schema.time_column)
         same_day = pc.equal(times.cast(pa.date32()).cast(pa.int32()), _day_number(day))
-        faults.mark("wrong_time", schema.TIME_COLUMN, ~_bools(same_day))
+        faults.mark("wrong_time", schema.time_column, ~_bools(same_day))
     if known_items is not None:
-        for name in schema.ITEM_IDS:
+        for name in schema.item_ids:
             column = table.column(name)
             unknown = ~_bools(pc.is_in(column, value_set=known_items))
             faults.mark("unknown_item", name, ~_missing_ids(column) & unknown)
@@ -87,7 +87,7 @@ def row_faults(
     if "duplicate" in faults.masks:
         fine = ~faults.any()
         duplicate = np.zeros(table.num_rows, dtype=bool)
-        duplicate[fine] = repeats(table.filter(pa.array(fine)).select(list(schema.KEY)))
+        duplicate[fine] = repeats(table.filter(pa.array(fine)).select(list(schema.key)))
         faults.masks["duplicate"] |= duplicate
     return faults
 
