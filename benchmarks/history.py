@@ -75,7 +75,7 @@ class CountingObjects:
         self.reads = 0
 
     def __getattr__(self, name: str) -> Any:
-        self.reads += name in ("get", "children", "walk", "size", "download")
+        self.reads += name in ("get", "children", "files", "folders", "walk", "size", "download")
         return getattr(self._objects, name)
 
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from pinsage.store import Store
 from pinsage.store.garbage import collect_garbage, plan_garbage
 from tasks.cli.app import app
-from tasks.runtime.intermediate import INTERMEDIATE
+from tasks.runtime.stages import INTERMEDIATE
 from tests.faults.fork_server import ForkServer
 from tests.faults.stages import SETTINGS, copy
 from tests.tasks.test_pipeline import planted

@@ -14,16 +14,16 @@ from structlog.testing import capture_logs
 from pinsage.store import Store, Version
 from pinsage.store.digests import plain
 from tasks.flow.kept_settings import changed_settings
-from tasks.flow.plan import STAGES
 from tasks.runtime.config import PinSageConfig
 from tasks.runtime.session import Session
+from tasks.runtime.stages import BY_DATASET
 from tests.tasks.test_pipeline import pinsage
 
 DAY = "2026-03-01"
 
 
 def make(store: Store, config: PinSageConfig, dataset: str, inputs: list[Version], day: str = DAY) -> Version:
-    settings = plain(STAGES[dataset].config(config))
+    settings = plain(BY_DATASET[dataset].fingerprinted(config))
     with store.write(dataset, partition=day, inputs=inputs, config=settings, code_version=1) as out:
         if not out.is_committed:
             out.write_json("partitions", {})

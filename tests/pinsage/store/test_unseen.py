@@ -203,7 +203,7 @@ def test_another_user_without_rights(store: Store, tmp_path: Path, folder: str, 
     before = files(root)
     program = (
         # The interpreter's own files may be root's alone.
-        "import os, sys, pinsage.store.garbage, tasks.cli, tasks.runtime.intermediate;"
+        "import os, sys, pinsage.store.garbage, tasks.cli, tasks.runtime.stages;"
         f"os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY});"
         "sys.argv[0] = 'pinsage'; tasks.cli.main()"
     )
