@@ -6,18 +6,33 @@ import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from pinsage.store.digests import canonical_json
 from pinsage.store.errors import UnsafeStoreError
 
-if TYPE_CHECKING:
-    from pinsage.store.objects import Objects
-
 PROBES = "_probes"
 
 
-def probe_conditional_put(objects: Objects) -> None:
+class Storage(Protocol):
+    """What is probed of an `pinsage.store.objects.Objects`."""
+
+    url: str
+
+    def put_if_absent(self, key: str, data: bytes) -> bytes:
+        """Store unless the key is there; return what is stored."""
+
+    def get(self, key: str) -> bytes | None:
+        """Read, or None."""
+
+    def delete(self, key: str) -> None:
+        """Remove, if it is there."""
+
+    def local_path(self, key: str) -> Path | None:
+        """Where a local storage keeps the key."""
+
+
+def probe_conditional_put(objects: Storage) -> None:
     """Create one key twice; the second must not win.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pinsage.store import Version
 from pinsage.store.digests import digest_of
-from tasks.data.ingestion.advice import advice
+from tasks.data.advice import advice
 from tasks.runtime.days import add_days, check_day, days_named, is_day
 from tasks.runtime.session import Session
 from tasks.runtime.stages import KNOWN_ITEMS, VALIDATE

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from pinsage.store import Version
 from tasks.runtime.days import day_range
-
-if TYPE_CHECKING:
-    from tasks.data.deliveries import Deliveries
 
 # One day in so many is held out where the setting leaves none to learn from.
 HELD_OUT_ONE_IN = 3
 
 
-def advice(deliveries: Deliveries, holdout_days: int) -> str:
+class DeliveredDays(Protocol):
+    """What advice is taken from: `tasks.data.deliveries.Deliveries`."""
+
+    def days(self, table: str) -> list[str]:
+        """Every delivered day, ascending."""
+
+    def raw(self, table: str, day: str) -> Version:
+        """The raw partition in force."""
+
+    def can_model(self, day: str, holdout_days: int) -> bool:
+        """Whether a model of ``day`` has items and saves to learn from."""
+
+
+def advice(deliveries: DeliveredDays, holdout_days: int) -> str:
     """What to do next, in one clause; a run that it names is not refused for want of days.
 
     Args:
