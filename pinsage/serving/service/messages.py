@@ -29,10 +29,12 @@ def _short(text: Any) -> Any:
     return text
 
 
-ItemId = StrictInt | Annotated[StrictStr, Field(min_length=1, max_length=65_536)]
+# By a bound pydantic also refuses half a surrogate pair, which could not be sent back.
+Name = Annotated[StrictStr, Field(max_length=65_536)]
+ItemId = StrictInt | Annotated[Name, Field(min_length=1)]
 # One wrong entry of a list is told, not a hundred thousand.
 ItemIds = Annotated[list[ItemId], Field(fail_fast=True, max_length=MAX_NAMED)]
-Categories = Annotated[list[str], Field(fail_fast=True, max_length=MAX_NAMED)]
+Categories = Annotated[list[Name], Field(fail_fast=True, max_length=MAX_NAMED)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Text = Annotated[str, BeforeValidator(_short)]
 Few = BeforeValidator(_few)
