@@ -67,8 +67,8 @@ COMPILE = $(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-hea
 lock: ## Write requirements.lock and the locks of the two images anew from pyproject.toml
 	mkdir -p build/lock && grep -v '"torch==' pyproject.toml > build/lock/pyproject.toml
 	$(COMPILE) build/lock/pyproject.toml --all-extras --output-file requirements.lock
-	$(COMPILE) build/lock/pyproject.toml --extra cluster --extra serve --group build/lock/pyproject.toml:torch \
-		-c requirements.lock --output-file docker/worker.lock
+	$(COMPILE) build/lock/pyproject.toml --extra pipeline --extra airflow --extra cluster --extra serve \
+		--group build/lock/pyproject.toml:torch -c requirements.lock --output-file docker/worker.lock
 	$(COMPILE) --group build/lock/pyproject.toml:control -c requirements.lock --output-file docker/control.lock
 
 COMPOSE ?= docker compose

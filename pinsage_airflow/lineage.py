@@ -10,13 +10,12 @@ import os
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from pinsage.extras import DISTRIBUTION
 from pinsage_airflow.run_context import ROOT_VARIABLE
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset
     from airflow.sdk import Asset
-
-DISTRIBUTION = "pinsage-pipeline"
 
 
 def provider() -> dict[str, Any]:

@@ -20,25 +20,13 @@ from numpy.typing import NDArray
 
 from pinsage.arrays.stable_hash import combine, hash_ids
 from pinsage.arrays.unit_rows import unit_rows
+from pinsage.features.blocks import Block
 from pinsage.features.categorical import CategoricalEncoder
 from pinsage.features.config import FeatureConfig
 from pinsage.features.numeric import NumericEncoder
 from pinsage.features.text import TextEncoder
 
 FORMAT = 2
-
-
-@dataclass(frozen=True)
-class Block:
-    """Columns ``start`` (inclusive) to ``stop`` (exclusive) of the features.
-
-    ``kind`` is one of vector, text, categorical, numeric, log_degree, identity, graph.
-    """
-
-    name: str
-    start: int
-    stop: int
-    kind: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,11 +200,6 @@ class FeatureEncoder:
             identity_width=int(document["identity_width"]),
             graph_width=int(document["graph_width"]),
         )
-
-
-def content_width(blocks: Sequence[Mapping[str, Any]]) -> int:
-    """How many leading columns are the items' own: all before the degree; ``blocks`` as JSON."""
-    return min(int(block["start"]) for block in blocks if block["kind"] == "log_degree")
 
 
 def random_signs(item_ids: pa.ChunkedArray, width: int) -> NDArray[np.float32]:

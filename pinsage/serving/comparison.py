@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pinsage.features.assemble import content_width
+from pinsage.features.blocks import content_width
 from pinsage.index.geometry import row_blocks
 from pinsage.store import Store, Version
 

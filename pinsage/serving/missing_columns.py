@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pinsage.arrays.unit_rows import unit_rows
-from pinsage.features.assemble import Block
+from pinsage.features.blocks import Block
 
 NUM_ALIKE = 10
 MAX_COMPARED = 50_000  # items, evenly spaced: what bounds the time of an answer

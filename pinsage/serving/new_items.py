@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from pinsage.features.assemble import Block, FeatureEncoder
+from pinsage.extras import missing_library
+from pinsage.features.blocks import Block
 from pinsage.serving.answers import NothingKnownError, RefusedRequestError
 from pinsage.serving.missing_columns import filled
 from pinsage.store import Store, Version
 
 if TYPE_CHECKING:
+    from pinsage.features.assemble import FeatureEncoder
     from pinsage.model.pinsage import PinSage
 
 
@@ -58,11 +60,19 @@ class NewItemEmbedder:
 
     @classmethod
     def open(cls, store: Store, index: Version) -> NewItemEmbedder:
-        """Follow an index to its embeddings, their model and the features it was trained on."""
-        # torch takes seconds to import, and most readers never ask for a new item.
-        from safetensors.torch import load_file
+        """Follow an index to its embeddings, their model and the features it was trained on.
 
-        from pinsage.model.pinsage import PinSage
+        Raises:
+            MissingLibraryError: What encodes a new item is not installed.
+        """
+        # torch takes seconds to import, and most readers never ask for a new item.
+        try:
+            from safetensors.torch import load_file
+
+            from pinsage.features.assemble import FeatureEncoder
+            from pinsage.model.pinsage import PinSage
+        except ModuleNotFoundError as error:
+            raise missing_library(error, "a new item", "pipeline") or error from None
 
         model = store.input_of(store.input_of(index, "embeddings"), "model")
         features = store.input_of(model, "features")

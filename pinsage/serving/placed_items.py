@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from pinsage.serving.answers import UnknownItemError
 from pinsage.store import Version
@@ -24,15 +23,13 @@ class PlacedItems:
 
     rows: np.ndarray
     places: np.ndarray
-    _tree: cKDTree
 
     @classmethod
     def open(cls, index: Version) -> Self:
         """Read the map of an ``index`` version."""
         if "map_rows" not in index.names():
-            return cls(np.empty(0, np.int32), np.empty((0, 2), np.float32), cKDTree(np.empty((0, 2))))
-        places = np.array(index.array("map_places"))
-        return cls(np.array(index.array("map_rows")), places, cKDTree(places))
+            return cls(np.empty(0, np.int32), np.empty((0, 2), np.float32))
+        return cls(np.array(index.array("map_rows")), np.array(index.array("map_places")))
 
     def places_of(self, rows: Sequence[int]) -> list[tuple[float, float] | None]:
         """Where some items are; None for one that is not on the map."""
@@ -52,4 +49,4 @@ class PlacedItems:
         """
         if len(self.rows) == 0:
             raise UnknownItemError("this version has no map; build the index with index.map_points above 0")
-        return int(self.rows[self._tree.query([x, y])[1]])
+        return int(self.rows[((self.places - (x, y)) ** 2).sum(axis=1).argmin()])

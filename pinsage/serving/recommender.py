@@ -163,6 +163,7 @@ class Recommender:
         Raises:
             NothingKnownError: The item brings nothing that the model understands.
             RefusedRequestError: A column is unknown or of another width.
+            MissingLibraryError: torch is not installed; the message says what brings it.
         """
         if not isinstance(item, NewItem):
             raise RefusedRequestError(

@@ -12,6 +12,7 @@ from tasks.cli import ablate, digests, doctor, ingest, look, operate, plan, run,
 from tasks.cli.app import app, emit, errors
 from tasks.cli.limits import damaged_kernel, limit_met
 from tasks.cli.streams import close_streams, open_closed_streams, stream_fault
+from tasks.console_script import missing_for_command
 from tasks.runtime.logs import log_to_stderr
 from tasks.runtime.terminal_text import never_fail_to_print, printable
 
@@ -53,6 +54,8 @@ def _exit_code() -> int:
         limit = stream_fault(error) or limit_met(error) or damaged_kernel(error)
         if limit is not None:
             return _end(type(error).__name__, limit, 1)
+        if isinstance(error, ModuleNotFoundError) and (missing := missing_for_command(error)) is not None:
+            return _end(type(missing).__name__, str(missing), 1)
         if isinstance(error, PermissionError):
             return _end(
                 type(error).__name__,

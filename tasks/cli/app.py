@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from pinsage.extras import DISTRIBUTION
 from tasks.runtime.progress import terminal
 from tasks.runtime.session import Session
 from tasks.runtime.terminal_text import printable
@@ -24,11 +25,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="PinSage, from raw saves to a served index.",
 )
-DISTRIBUTION = "pinsage-pipeline"
 console = Console()
 errors = terminal
 
-Root = Annotated[str, typer.Option(help="Store root: a local folder, s3://bucket/prefix or gs://bucket/prefix.")]
+Root = Annotated[
+    str,
+    typer.Option(envvar="PINSAGE_ROOT", help="Store root: a local folder, s3://bucket/prefix or gs://bucket/prefix."),
+]
 Day = Annotated[str, typer.Option(help="The day the run is for, YYYY-MM-DD.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Settings = Annotated[
@@ -59,7 +62,7 @@ def existing(root: str, *, new: bool = False) -> str:
     """
     if root.strip() and "://" not in root and not (Path(root).is_dir() or (new and not Path(root).exists())):
         expected = "a folder" if new else "a folder that `pinsage ingest` made"
-        raise FileNotFoundError(f"store root {root}: expected {expected}; check --root")
+        raise FileNotFoundError(f"store root {root}: expected {expected}; check --root or PINSAGE_ROOT")
     return root
 
 

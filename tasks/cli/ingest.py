@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tasks.cli.app import Json, Root, app, console, emit, open_session
-from tasks.data.ingestion.mapping import IngestMapping, parse_vector_options
 from tasks.runtime.terminal_text import printable
 
 if TYPE_CHECKING:
@@ -56,6 +55,7 @@ def ingest(
             summary = ingest_demo(session)
         else:
             from tasks.data.ingest import ingest as ingest_files
+            from tasks.data.ingestion.mapping import IngestMapping, parse_vector_options
 
             mapping = IngestMapping(
                 item_id=item_id,

@@ -18,12 +18,8 @@ def serve(
 ) -> None:
     """Serve the published index and the explorer page; goes over to new versions by itself."""
     from pinsage.serving.recommender import Recommender
+    from pinsage.serving.service.server import serve as serve_forever
     from tasks.runtime.config import load_config
-
-    try:
-        from pinsage.serving.service.server import serve as serve_forever
-    except ModuleNotFoundError as missing:
-        raise RuntimeError(f"{missing.name} is not installed; install the extra: pip install '.[serve]'") from None
 
     given: dict[str, Any] = {"serving.host": host, "serving.port": port}
     overrides = {name: value for name, value in given.items() if value is not None}

@@ -22,11 +22,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
+from pinsage.extras import DISTRIBUTION
 from pinsage.store import Store
 from tasks.runtime.config import ConfigError, PinSageConfig, load_config
 from tasks.runtime.variables import VARIABLES
 
-DISTRIBUTION = "pinsage-pipeline"
 # An object store refuses signatures that are 15 minutes off; garbage collection trusts the clock with a grace of a day.
 CLOCK_WARNING_SECONDS, CLOCK_LIMIT_SECONDS = 5.0, 300.0
 # A day of the demo leaves about 1 GiB; a full disk stops every stage.
@@ -106,11 +106,12 @@ def check_versions() -> Iterator[Check]:
     pinned = 0
     for line in metadata.requires(DISTRIBUTION) or []:
         requirement = Requirement(line)
-        extra = requirement.marker is not None and not requirement.marker.evaluate({"extra": ""})
+        # What the stages need must be there; other extras are looked at where they are.
+        needed = requirement.marker is None or requirement.marker.evaluate({"extra": "pipeline"})
         try:
             installed = metadata.version(requirement.name)
         except metadata.PackageNotFoundError:
-            if not extra:
+            if needed:
                 wrong.append(f"{requirement.name} is missing")
             continue
         pinned += 1

@@ -24,7 +24,7 @@ from pinsage.evaluation.ranking import rank_by_vectors
 from pinsage.evaluation.reciprocal_rank import mean_reciprocal_rank, reciprocal_ranks
 from pinsage.evaluation.similarity_spread import similarity_spread
 from pinsage.evaluation.slices import Slice, cold_slice, few_saves_slice
-from pinsage.features.assemble import content_width
+from pinsage.features.blocks import content_width
 from pinsage.store import Version, Writer
 from tasks.prepare.prepared import Prepared
 from tasks.prepare.sample_neighborhoods import open_graph

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pinsage.evaluation.similarity_spread import random_cosines, spread_of
-from pinsage.features.assemble import content_width
+from pinsage.features.blocks import content_width
 from tasks.report.sources import Sources
 from tasks.runtime.pages.blocks import Chart, Section
 from tasks.runtime.pages.charts import lines

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 VARIABLES = {
-    "PINSAGE_ROOT": "Root of the store that the DAGs work on: a folder, s3://bucket/prefix or gs://bucket/prefix.",
+    "PINSAGE_ROOT": "Root of the store, for the DAGs and for commands without --root: a folder, s3://bucket/prefix or "
+    "gs://bucket/prefix.",
     "PINSAGE_CONFIG": "TOML file with sections of the configuration.",
     "PINSAGE_CACHE": "Downloads, assembled arrays, scratch; default: _cache in a local store, else ~/.cache/pinsage.",
     "PINSAGE_CRON": "Schedule of pinsage_prepare; empty = only by hand.",

@@ -15,6 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
 
+from pinsage.extras import MissingLibraryError
 from pinsage.serving.answers import RefusedRequestError, UnknownItemError, UnknownVersionAskedError
 from pinsage.serving.config import ServingConfig
 from pinsage.serving.recommender import Recommender
@@ -77,6 +78,7 @@ def _add_error_answers(app: FastAPI) -> None:
         (UnknownVersionError, 404),
         (RefusedRequestError, 422),
         (DamagedVersionError, 503),
+        (MissingLibraryError, 501),
     ):
         app.add_exception_handler(kind, partial(_fault, status))
 

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.planted_versions import COMMUNITIES, VECTOR_WIDTH
 from pinsage import NewItem, Recommender
-from pinsage.features.assemble import Block
+from pinsage.features.blocks import Block
 from pinsage.serving.config import ServingConfig
 from pinsage.serving.missing_columns import filled
 
