@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from tasks.data.ingestion.columns import (
     require_columns,
 )
 from tasks.data.ingestion.files import Delivery, Rows, open_delivery
-from tasks.data.ingestion.ids import IdForm, as_ids, id_form
+from tasks.data.ingestion.ids import IdForm, as_ids, has_floats, id_form
 from tasks.data.ingestion.mapping import IngestMapping
 from tasks.data.ingestion.numbers import as_numbers
 from tasks.data.ingestion.spill import DaySpill
@@ -113,6 +114,7 @@ def ingest(
     if day is not None:
         check_day(day)
     kinds = _id_kinds(session, sources, mapping)
+    sources = _with_kept_ids(session, sources, kinds)
     _check_times(session, sources)
     with ExitStack() as opened:
         spills: dict[str, DaySpill] = {}
@@ -131,7 +133,7 @@ def ingest(
                     "--item-timestamp COLUMN or --day says otherwise"
                 )
         timed = {source.table: source.time_column is not None for source in sources}
-        summaries = [_commit(session, name, spills[name], timed[name], kinds) for name in sorted(spills)]
+        summaries = [_commit(session, name, spills[name], timed[name], kinds, notes) for name in sorted(spills)]
     return IngestSummary(tuple(summaries), tuple(notes))
 
 
@@ -192,16 +194,45 @@ def _stored_kind(session: Session, kind: str) -> str | None:
     return next((str(version.facts[fact]) for version in versions if version is not None), None)
 
 
+def _with_kept_ids(session: Session, sources: list[_Source], kinds: dict[str, pa.DataType]) -> list[_Source]:
+    """Ids such as 1e5 stay as they are in every file if the items (the saves for boards) have some among words."""
+    kept: set[str] = set()
+    for kind, table in (("item_id", "items"), ("board_id", "saves")):
+        names = {"item_id", "query_id"} if kind == "item_id" else {kind}
+        is_loose = any(source.id_forms.get(name) is IdForm.FLOATS for source in sources for name in names)
+        if pa.types.is_string(kinds[kind]) and is_loose and _has_floats_as_words(session, sources, kind, table):
+            kept |= names
+    return [
+        replace(
+            source,
+            id_forms={name: IdForm.TEXT if name in kept else form for name, form in source.id_forms.items()},
+        )
+        for source in sources
+    ]
+
+
+def _has_floats_as_words(session: Session, sources: list[_Source], kind: str, table: str) -> bool:
+    """Whether a word of the table's ids looks like a float, in this delivery or an earlier one."""
+    words = (source for source in sources if source.table == table and source.id_forms[kind] is IdForm.TEXT)
+    delivered = (values for source in words for values in _values(source.files, source.id_columns[kind]))
+    stored = (version.table(table, [kind]).column(kind) for version in _in_force(session, table))
+    return any(map(has_floats, chain(delivered, stored)))
+
+
 def _newest(session: Session, table: str) -> Version | None:
     """The delivery in force of the newest day that has one."""
+    return next(_in_force(session, table), None)
+
+
+def _in_force(session: Session, table: str) -> Iterator[Version]:
+    """The deliveries in force, the newest day first."""
     store = session.store
     for day in reversed(store.ref_names(f"raw/{table}")):
         head = store.ref(f"raw/{table}/{day}").head()
         # A damaged delivery that was dropped is pointed to until it is delivered again.
         version = None if head is None else store.find(*split_uri(head.uri))
         if version is not None:
-            return version
-    return None
+            yield version
 
 
 def _check_times(session: Session, sources: list[_Source]) -> None:
@@ -340,7 +371,9 @@ def _split(ids: pa.ChunkedArray, mapping: IngestMapping) -> pa.Array:
     return pa.array(np.asarray(SPLITS)[np.searchsorted(SPLIT_BOUNDS, shares, side="right")].tolist(), pa.string())
 
 
-def _commit(session: Session, table: str, spill: DaySpill, timed: bool, kinds: dict[str, pa.DataType]) -> TableSummary:
+def _commit(
+    session: Session, table: str, spill: DaySpill, timed: bool, kinds: dict[str, pa.DataType], notes: list[str]
+) -> TableSummary:
     days = sorted(spill.num_rows)
     if timed and table != "items" and days[-1] - days[0] <= MAX_GAP_DAYS:
         # Days without rows inside a delivery are delivered and empty, which is not the same as missing; those that were
@@ -350,15 +383,32 @@ def _commit(session: Session, table: str, spill: DaySpill, timed: bool, kinds: d
         days = [day for day in between if day in spill.num_rows or day_name(day) not in before]
     facts = {"timed": timed, "id_type": str(kinds["item_id"]), "board_id_type": str(kinds["board_id"])}
     with ThreadPoolExecutor(COMMIT_THREADS) as pool:
-        changed = sum(pool.map(lambda number: _commit_day(session, table, spill, number, facts), days))
+        replaced = list(pool.map(lambda number: _commit_day(session, table, spill, number, facts), days))
+    notes += _shrunk(table, spill, days, replaced)
     num_rows = sum(spill.num_rows.values())
+    changed = sum(rows is not None for rows in replaced)
     summary = TableSummary(table, num_rows, len(days), day_name(days[0]), day_name(days[-1]), changed)
     log.info("ingest", **vars(summary))
     return summary
 
 
-def _commit_day(session: Session, table: str, spill: DaySpill, number: int, facts: dict[str, Any]) -> bool:
-    """Commit the rows of one day and put them in force; whether that changed anything."""
+def _shrunk(table: str, spill: DaySpill, days: list[int], before: list[int | None]) -> list[str]:
+    """A note where days lost rows: a delivery that was cut at another hour than midnight in UTC does that."""
+    counts = [(day, rows or 0, spill.num_rows.get(day, 0)) for day, rows in zip(days, before, strict=True)]
+    fewer = [(day_name(day), rows, left) for day, rows, left in counts if left < rows]
+    if not fewer:
+        return []
+    day, rows, left = max(fewer, key=lambda loss: loss[1] - loss[2])
+    others = f", and {len(fewer) - 1:,} other days have fewer rows" if len(fewer) > 1 else ""
+    advice = "; new items alone are delivered with a day of their own (--day)" if table == "items" else ""
+    return [
+        f"{table} of {day}: {left:,} rows replace the {rows:,} that were delivered before{others}. A delivery replaces "
+        f"whole days, in UTC: where that was not meant, deliver these days again with all of their rows{advice}"
+    ]
+
+
+def _commit_day(session: Session, table: str, spill: DaySpill, number: int, facts: dict[str, Any]) -> int | None:
+    """Commit the rows of one day and put them in force; how many it had before, or None where nothing changed."""
     day = day_name(number)
     assert spill.schema is not None, "a spill has rows"
     config = {"rows_sha256": spill.digest(number), **facts}
@@ -371,6 +421,7 @@ def _commit_day(session: Session, table: str, spill: DaySpill, number: int, fact
     reference = session.store.ref(f"raw/{table}/{day}")
     head = reference.head()
     if head is not None and head.uri == out.version.uri:
-        return False
+        return None
+    replaced = None if head is None else session.store.find(*split_uri(head.uri))
     reference.point_to(out.version.uri)
-    return True
+    return 0 if replaced is None else int(replaced.facts["num_rows"])

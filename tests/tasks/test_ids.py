@@ -19,7 +19,7 @@ from tasks.data.ingestion.columns import IngestError, Place
 from tasks.data.ingestion.ids import IdForm, as_ids, id_form
 from tasks.data.ingestion.mapping import IngestMapping
 from tasks.runtime.session import Session
-from tests.tasks.ingested_values import new_store, save_boards
+from tests.tasks.ingested_values import new_store, save_boards, stored
 
 LATER = "2026-03-02"
 FORMS: dict[str, Any] = {
@@ -187,3 +187,27 @@ def test_text_ids_become_integers_or_stay_as_they_are(words: list[str]) -> None:
             for word, value in zip(words, ids, strict=True)
             if value is not None
         ]
+
+
+@pytest.mark.parametrize("word", ["1e5", "1.0"])
+def test_words_that_look_like_numbers_stay_words_in_a_file_of_their_own(tmp_path: Path, word: str) -> None:
+    session = new_store(tmp_path)
+    items, saves = tmp_path / "items.csv", tmp_path / "saves.csv"
+    items.write_text(f"item_id\n{word}\n7a1\n")
+    saves.write_text(f"board_id,item_id,saved_at\nx,7a1,2026-03-01\n{word},{word},2026-03-01\n")
+    ingest(session, items=items, saves=saves)
+    items.write_text(f"item_id\n{word}\n")
+    ingest(session, items=items, saves=None, day=LATER)
+    saves.write_text(f"board_id,item_id,saved_at\n{word},{word},{LATER}\n")
+    ingest(session, items=None, saves=saves)
+    (newest_items,), (newest_saves,) = stored(session, "items", LATER), stored(session, "saves", LATER)
+    assert newest_items.column("item_id").to_pylist() == [word]
+    assert newest_saves.select(["board_id", "item_id"]).to_pylist() == [{"board_id": word, "item_id": word}]
+    (first,) = stored(session, "saves", "2026-03-01")
+    assert first.column("board_id").to_pylist() == ["x", word]
+
+
+def test_floats_in_a_store_of_text_without_words_are_its_integers(tmp_path: Path) -> None:
+    session = new_store(tmp_path)
+    save_boards(session, tmp_path, pa.array(["7", "120"]))
+    assert save_boards(session, tmp_path, ["7.0", "1.2E2", "nan"], LATER) == ["7", "120", None]

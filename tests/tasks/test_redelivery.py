@@ -65,3 +65,20 @@ def test_ids_are_of_the_kind_of_the_first_delivery_of_any_table(tmp_path: Path) 
     with pytest.raises(IngestError, match=r"item_id: these files hold text, but the store .* holds integers"):
         ingest(session, items=tmp_path / "items.csv", saves=None)
     assert session.store.ref_names("raw/items") == []
+
+
+def test_a_day_that_loses_rows_is_told(tmp_path: Path) -> None:
+    session = Session.open(str(tmp_path / "store"))
+    deliver(session, tmp_path, days_of_march(1, 2), items=True)
+    rest = tmp_path / "rest.csv"
+    rest.write_text("board_id,item_id,saved_at\n1,1,2026-03-02T23:30:00Z\n1,1,2026-03-03T05:00:00Z\n")
+    (note,) = ingest(session, items=None, saves=rest).notes
+    assert (
+        "saves of 2026-03-02: 1 rows replace the 3 that were delivered before. A delivery replaces whole days" in note
+    )
+    assert ingest(session, items=None, saves=rest).notes == (), "nothing changes"
+    new = tmp_path / "new.csv"
+    new.write_text("item_id,title\n9,new\n")
+    assert any(
+        "items of 2026-03-01: 1 rows replace the 4" in note for note in ingest(session, items=new, saves=None).notes
+    )

@@ -58,6 +58,12 @@ def id_form(kind: pa.DataType, batches: Iterable[pa.ChunkedArray]) -> IdForm:
     return form
 
 
+def has_floats(ids: pa.ChunkedArray) -> bool:
+    """Whether some text looks like an integer written as a float."""
+    texts = plain(ids)
+    return is_text(texts.type) and bool(marks(pc.match_substring_regex(texts, _FLOAT)).any())
+
+
 def as_ids(column: pa.ChunkedArray, kind: pa.DataType, place: Place, form: IdForm = IdForm.TEXT) -> pa.ChunkedArray:
     """Ids as int64 or string; text is kept byte by byte unless all of its column are integers.
 
@@ -161,6 +167,9 @@ def _without_floats(texts: pa.ChunkedArray, place: Place) -> pa.ChunkedArray:
         raise place.refusal(
             row, texts[row].as_py(), f"written as a float, which has no digits beyond 2**53; {_KEEP_DIGITS}"
         )
+    place.note(
+        "ids written as floats, such as 1e5 and 7.0, were taken as the integers 100000 and 7", int(marks(floats).sum())
+    )
     return pc.if_else(floats, pa.array(numbers.astype(np.int64)).cast(pa.string()), texts)
 
 
