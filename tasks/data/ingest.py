@@ -39,7 +39,7 @@ from tasks.data.ingestion.mapping import IngestMapping
 from tasks.data.ingestion.numbers import as_numbers
 from tasks.data.ingestion.spill import DaySpill
 from tasks.data.ingestion.texts import as_categories, as_text, as_vectors
-from tasks.data.ingestion.times import TimeColumn
+from tasks.data.ingestion.times import FIRST_YEAR, LAST_YEAR, TimeColumn
 from tasks.runtime.days import check_day
 from tasks.runtime.session import Session
 from tasks.runtime.stages import INGEST
@@ -112,7 +112,7 @@ def ingest(
     if not sources:
         raise IngestError("nothing to ingest: give --items and --saves, or --demo")
     if day is not None:
-        check_day(day)
+        _check_day(day)
     kinds = _id_kinds(session, sources, mapping)
     sources = _with_kept_ids(session, sources, kinds)
     _check_times(session, sources)
@@ -304,6 +304,12 @@ def _spill(
 
 def _place(source: _Source, rows: Rows, column: str) -> Place:
     return Place(f"{source.table} {rows.file}: column {column}", rows.first_row, source.notes)
+
+
+def _check_day(day: str) -> None:
+    """A day that no time could lie in is a slip of the pen, and its rows would be read by every later run."""
+    if not FIRST_YEAR <= int(check_day(day)[:4]) <= LAST_YEAR:
+        raise IngestError(f"--day {day}: expected a day of the years {FIRST_YEAR} to {LAST_YEAR}; nothing was written")
 
 
 def _check_inside(day: str | None, days: np.ndarray, what: Place) -> None:

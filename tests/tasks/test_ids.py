@@ -60,6 +60,7 @@ GAPS: dict[str, Any] = {
     "CSV of words": ["7", "NULL"],
     "CSV of Python": ["7", "None"],
     "CSV of NaN": ["7.0", "nan"],
+    "CSV of cast NaN": ["7", "-9223372036854775808"],
 }
 
 

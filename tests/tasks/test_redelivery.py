@@ -67,6 +67,16 @@ def test_ids_are_of_the_kind_of_the_first_delivery_of_any_table(tmp_path: Path) 
     assert session.store.ref_names("raw/items") == []
 
 
+@pytest.mark.parametrize("day", ["0206-03-01", "0001-01-01", "1969-12-31", "2200-01-01", "9999-12-31"])
+def test_a_day_outside_the_calendar_of_times_is_refused(tmp_path: Path, day: str) -> None:
+    session = Session.open(str(tmp_path / "store"))
+    items = tmp_path / "items.csv"
+    items.write_text(ITEMS)
+    with pytest.raises(IngestError, match=rf"--day {day}: expected a day of the years 1970 to 2199"):
+        ingest(session, items=items, saves=None, day=day)
+    assert not session.store.ref_names("raw/items")
+
+
 def test_a_day_that_loses_rows_is_told(tmp_path: Path) -> None:
     session = Session.open(str(tmp_path / "store"))
     deliver(session, tmp_path, days_of_march(1, 2), items=True)

@@ -27,6 +27,8 @@ _FLOAT = r"^((0|-?[1-9][0-9]*)\.0+|-?[1-9](\.[0-9]+)?[eE]\+?[0-9]{1,3})$"
 # From here on a float stands for several integers, so ids have lost their digits.
 _EXACT = {pa.float16(): 2**11, pa.float32(): 2**24, pa.float64(): 2**53}
 _LARGEST = 2**63 - 1
+# pandas and R write a missing integer so.
+_NO_INTEGER = str(-(2**63))
 _AS_TEXT = "--id-type string takes ids of any length into a new store"
 _KEEP_DIGITS = "deliver ids as integers or text, with all their digits"
 
@@ -49,7 +51,7 @@ def id_form(kind: pa.DataType, batches: Iterable[pa.ChunkedArray]) -> IdForm:
         if not is_text(values.type):
             return IdForm.TEXT
         values = values.cast(pa.string()).drop_null()
-        values = values.filter(pc.invert(is_missing(values)))
+        values = values.filter(pc.invert(_are_missing(values)))
         integers = _are_integers(values)
         if not integers.all():
             if not (integers | marks(pc.match_substring_regex(values, _FLOAT))).all():
@@ -136,15 +138,14 @@ def _text(column: pa.ChunkedArray, place: Place) -> pa.ChunkedArray:
 
 
 def _of_text(texts: pa.ChunkedArray, kind: pa.DataType, place: Place, form: IdForm) -> pa.ChunkedArray:
-    missing = is_missing(texts)
     if form is IdForm.TEXT:
-        words = pc.and_(missing, pc.not_equal(texts, ""))
+        words = pc.and_(_are_missing(texts), pc.not_equal(texts, ""))
         place.note(
             "NULL, None, nan and the like are ids as they stand; where there is none, leave it empty",
             int(marks(words).sum()),
         )
     else:
-        texts = pc.if_else(missing, None, texts)
+        texts = pc.if_else(_are_missing(texts), None, texts)
     if form is IdForm.FLOATS:
         texts = _without_floats(texts, place)
     if pa.types.is_string(kind):
@@ -171,6 +172,11 @@ def _without_floats(texts: pa.ChunkedArray, place: Place) -> pa.ChunkedArray:
         "ids written as floats, such as 1e5 and 7.0, were taken as the integers 100000 and 7", int(marks(floats).sum())
     )
     return pc.if_else(floats, pa.array(numbers.astype(np.int64)).cast(pa.string()), texts)
+
+
+def _are_missing(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Which texts stand for no integer."""
+    return pc.or_(is_missing(texts), pc.equal(texts, _NO_INTEGER))
 
 
 def _are_integers(texts: pa.ChunkedArray) -> np.ndarray:
