@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 
 
 def check_day(day: str) -> str:
@@ -26,8 +26,9 @@ def is_day(text: str) -> bool:
 
 
 def add_days(day: str, num_days: int) -> str:
-    """Return the day ``num_days`` later (earlier when negative)."""
-    return (date.fromisoformat(check_day(day)) + timedelta(days=num_days)).isoformat()
+    """Return the day ``num_days`` later (earlier when negative), within the calendar of 0001-01-01 to 9999-12-31."""
+    ordinal = date.fromisoformat(check_day(day)).toordinal() + num_days
+    return date.fromordinal(min(max(ordinal, date.min.toordinal()), date.max.toordinal())).isoformat()
 
 
 def day_range(first: str, last: str) -> list[str]:
