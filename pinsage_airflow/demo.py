@@ -92,8 +92,8 @@ def _with_airflow(airflow: LocalAirflow, session: Session, *, run: bool, stay: b
 def _run(airflow: LocalAirflow, session: Session) -> None:
     days = days_to_prepare(session, DAY)
     console.print(
-        f"A model for {DAY} takes {len(days)} prepared days: whose graph it is trained on, as of which it is measured, "
-        "and its own"
+        f"A model for {DAY} needs {len(days)} prepared days: the one whose graph it trains on, the one it is evaluated "
+        "from, and its own"
     )
     runs = [("pinsage_prepare", day) for day in days]
     runs += [("pinsage_train", DAY), ("pinsage_publish", DAY)]

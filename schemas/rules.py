@@ -27,6 +27,13 @@ class Rule:
     high: float | None = None
     settings: str = ""
 
+    @property
+    def expected(self) -> str:
+        """The range in words."""
+        if self.low is None:
+            return f"at most {self.high}"
+        return f"at least {self.low}" if self.high is None else f"{self.low} to {self.high}"
+
 
 # Faults with a limit of their own, no part of the share of faulty rows: at-least-once deliveries repeat rows, a catalog
 # lacks what is no longer sold, and a shop has guests.

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -317,10 +318,11 @@ def _examples(accepted: list[_Checked]) -> list[str]:
 
 
 def _shortened(row: dict[str, Any], width: int = 80) -> dict[str, Any]:
-    """A row for a message: ids of 4 KB and vectors of 4,096 numbers are cut."""
+    """A row for a message: ids of 4 KB and vectors of 4,096 numbers are cut, times are ISO 8601."""
+    legible = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
     return {
         name: value if len(repr(value)) <= width or name == "reason" else f"{repr(value)[:width]}..."
-        for name, value in row.items()
+        for name, value in legible.items()
         if value is not None or name.endswith("_id")
     }
 
@@ -337,7 +339,7 @@ def _failure(table: str, each: _Checked, rules: list[Rule], config: Any) -> str:
         count = f" ({shown.num_rows} rows)" if rule.measure.startswith("share_") else ""
         limit = f"; limit: validation.{rule.settings}" if rule.settings else ""
         lines.append(
-            f"  {rule.measure}: got {got:.4g}{count}, expected {rule.low} to {rule.high} ({rule.meaning}{limit})"
+            f"  {rule.measure}: got {got:.4g}{count}, expected {rule.expected} ({rule.meaning}{limit})"
         )
         lines.extend(f"    {note}" for note in each.notes.get(rule.measure, []))
         lines.extend(

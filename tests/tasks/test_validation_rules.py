@@ -196,8 +196,9 @@ def test_a_failure_names_rule_columns_count_and_rows(tmp_path: Path) -> None:
     with pytest.raises(ValidationFailedError) as caught:
         validate_days(session, [day_of(0), day_of(1)])
     message = str(caught.value)
-    assert "share_null_key: got 0.3333 (100 rows), expected None to 0.1 (share of rows: item_id is null" in message
+    assert "share_null_key: got 0.3333 (100 rows), expected at most 0.1 (share of rows: item_id is null" in message
     assert "{'board_id': '0', 'item_id': None" in message
+    assert f"'saved_at': '{day_of(0)}T" in message
     assert "item_id is missing, expected string" in message
     assert "split is int64, expected string" in message
     assert "weight is int64, expected float" in message
