@@ -112,6 +112,15 @@ def test_categories_of_other_types_have_one_text() -> None:
     assert categories(date(2026, 3, 1)) == ["2026-03-01"]
 
 
+def test_values_of_lists_that_count_as_several_categories_are_told() -> None:
+    place = Place("items: column genre")
+    lists = pa.chunked_array([pa.array([["R&B|Soul", "jazz"], ["pop"], None])])
+    assert as_categories(lists, place).to_pylist() == ["R&B|Soul|jazz", "pop", None]
+    assert dict(place.notes) == {"items: column genre: values of lists hold '|' and count as several categories": 1}
+    assert as_text(lists, title := Place("items: column title")).to_pylist()[1] == "pop"
+    assert not title.notes
+
+
 def test_nulls_in_lists_of_categories_are_left_out_and_told(tmp_path: Path) -> None:
     session, lists = new_store(tmp_path), pa.array([["a", None, "b"], [None], [], None, ["c"]])
     table = pa.table({"item_id": range(5), "tags": lists})

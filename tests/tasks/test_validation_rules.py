@@ -17,6 +17,7 @@ from schemas import TABLES
 from schemas.config import ValidationConfig
 from tasks.data.deliveries import Deliveries, MissingPartitionError
 from tasks.data.validate import ValidationFailedError, validate_days
+from tasks.data.validation.row_faults import common_width
 from tasks.runtime.session import Session
 from tests.faults.test_damage import spoil
 
@@ -202,3 +203,9 @@ def test_a_failure_names_rule_columns_count_and_rows(tmp_path: Path) -> None:
     assert "item_id is missing, expected string" in message
     assert "split is int64, expected string" in message
     assert "weight is int64, expected float" in message
+
+
+def test_empty_lists_do_not_set_the_width_of_vectors() -> None:
+    lists = pa.list_(pa.float32())
+    assert common_width(pa.chunked_array([pa.array([[], [], None, [1.0, 2.0]], lists)])) == 2
+    assert common_width(pa.chunked_array([pa.array([[], None], lists)])) is None

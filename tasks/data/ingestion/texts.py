@@ -56,6 +56,9 @@ def _joined(column: pa.ChunkedArray, place: Place, convert: Conversion) -> pa.Ch
     rows, texts = rows.to_numpy(zero_copy_only=False), convert(values, place).combine_chunks()
     there = marks(pa.chunked_array([texts.is_valid()]))
     place.note("values of lists that are null were left out", len(np.unique(rows[~there])))
+    if convert is _categories:
+        cut = marks(pc.match_substring(pa.chunked_array([texts]), SEPARATOR))
+        place.note(f"values of lists hold {SEPARATOR!r} and count as several categories", len(np.unique(rows[cut])))
     sizes = np.bincount(rows[there], minlength=len(lists))
     offsets = pa.array(np.concatenate([[0], np.cumsum(sizes)]), pa.int32())
     joined = pc.binary_join(pa.ListArray.from_arrays(offsets, texts.drop_null()), SEPARATOR)

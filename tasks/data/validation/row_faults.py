@@ -108,8 +108,9 @@ def wrong_vectors(column: pa.ChunkedArray, width: int) -> np.ndarray:
 
 
 def common_width(column: pa.ChunkedArray) -> int | None:
-    """The width that most vectors have; None when there is no vector."""
-    counts = pc.list_value_length(column.drop_null()).value_counts().to_pylist()
+    """The width that most vectors have, empty lists aside; None when there is no vector."""
+    lengths = pc.list_value_length(column.drop_null())
+    counts = lengths.filter(pc.greater(lengths, 0)).value_counts().to_pylist()
     return None if not counts else int(max(counts, key=lambda each: (each["counts"], -each["values"]))["values"])
 
 
