@@ -294,7 +294,7 @@ WRITE_REPORT = Stage(
     "report",
     "tasks.publish.write_report:write_report",
     needs=(BUILD_INDEX, CHAMPION, MEASURE_PRUNING, PUBLISH_INDEX),
-    code_version=8,
+    code_version=9,
 )
 ABLATE = Stage("ablate", None, "ablation", "tasks.commands.ablate:ablate", code_version=2)
 

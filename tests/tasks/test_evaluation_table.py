@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pinsage.store import Version
-from tasks.evaluate.evaluation_table import evaluation_markdown, evaluation_table, metrics_of_day
+from tasks.evaluate.evaluation_table import evaluation_markdown, evaluation_table, headline, metrics_of_day
 from tasks.runtime.session import Session
 
 BEFORE, DAY = "2026-03-01", "2026-03-02"
@@ -68,3 +68,19 @@ def test_every_method_has_its_name_and_nothing_is_cut_off_on_80_columns() -> Non
     assert shown[3] == "| PinSage, likeness alone | 0.250 | 0.250 | 0.250 | 0.250 | 0.250 |"
     metrics["without_popularity"] = {"all": values(0.5)}
     assert len(evaluation_markdown(metrics).splitlines()) == 5, "a model without popularity term has one row"
+
+
+def test_the_headline_is_of_the_widest_rank_that_tells_methods_apart() -> None:
+    ranks = ("hit_rate@10", "hit_rate@50", "hit_rate@500")
+    methods = {
+        "pinsage": dict(zip(ranks, (0.26, 0.999, 1.0), strict=True)),
+        "content": dict(zip(ranks, (0.1, 0.29, 1.0), strict=True)),
+    }
+    metrics = {"num_queries": 3_443, "pool_size": 800, "reciprocal_scale": 100, "methods": methods}
+    shown = headline(metrics)
+    assert shown is not None
+    assert (shown.metric, shown.ours, shown.best, shown.other) == ("hit-rate@50", 0.999, "content", 0.29)
+    methods["content"]["hit_rate@500"] = 0.9
+    alone = headline(metrics)
+    assert alone is not None
+    assert (alone.metric, alone.ours) == ("hit-rate@500", 1.0), "nobody else finds everything"
