@@ -194,3 +194,17 @@ def required(distribution: str) -> set[str]:
     except metadata.PackageNotFoundError:  # of another platform
         return set()
     return {canonical(re.split(r"[\[<>=!~; (]", line)[0]) for line in lines if "extra ==" not in line}
+
+
+@pytest.mark.parametrize(
+    ("lock", "extras"),
+    [
+        ("requirements.lock", tuple(DECLARED["optional-dependencies"])),
+        ("docker/worker.lock", ("serve", "pipeline", "airflow", "cluster")),
+    ],
+)
+def test_a_lock_holds_what_its_extras_declare(lock: str, extras: tuple[str, ...]) -> None:
+    text = (PROJECT / lock).read_text(encoding="utf-8")
+    locked = {canonical(name) for name in re.findall(r"^([\w.-]+)(?:\[.*\])?==", text, re.MULTILINE)}
+    # The builds of torch differ by machine: none is locked.
+    assert declared("core", *extras) - locked == {"torch"}

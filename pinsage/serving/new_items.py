@@ -67,6 +67,7 @@ class NewItemEmbedder:
         """
         # torch takes seconds to import, and most readers never ask for a new item.
         try:
+            import torch  # noqa: F401  # first: it is the one to name where none is installed
             from safetensors.torch import load_file
 
             from pinsage.features.assemble import FeatureEncoder

@@ -22,7 +22,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-from pinsage.extras import DISTRIBUTION
+from pinsage.extras import DISTRIBUTION, missing_library
 from pinsage.store import Store
 from tasks.runtime.config import ConfigError, PinSageConfig, load_config
 from tasks.runtime.variables import VARIABLES
@@ -72,6 +72,9 @@ def examine(root: str, overrides: Mapping[str, Any] | None = None) -> Iterator[C
 def _guarded(name: str, check: Callable[[], Iterator[Check]]) -> Iterator[Check]:
     try:
         yield from check()
+    except ModuleNotFoundError as error:
+        reason = str(missing_library(error, "the check", "pipeline") or error)
+        yield Check(name, "failed", reason, "install it on machines that run stages; others do without")
     except Exception as error:  # whatever is broken is what the doctor is asked about
         reason = str(error).strip() or "no message"
         yield Check(name, "failed", f"{type(error).__name__}: {reason}", "see the message; then ask the doctor again")

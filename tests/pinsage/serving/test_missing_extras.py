@@ -105,9 +105,16 @@ print(refused.status_code, refused.json()["detail"])
 """
     result = run(program, PIPELINE, str(planted[0]))
     assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith("501 a new item needs ")
+    assert result.stdout.startswith("501 a new item needs torch, ")
     assert result.stdout.endswith('which is not installed: pip install "pinsage-pipeline[pipeline]"\n')
 
 
 def test_a_module_of_the_project_that_is_missing_is_no_matter_of_extras() -> None:
     assert missing_library(ModuleNotFoundError(name="tasks.absent"), "it", "pipeline") is None
+
+
+def test_the_doctor_says_what_a_check_lacks(planted: tuple[Path, tuple[str, ...]]) -> None:
+    result = run(COMMAND, f"{PIPELINE},packaging", "doctor", "--json", "--root", str(planted[0]))
+    found = {check["name"]: check["found"] for check in json.loads(result.stdout) if check["state"] == "failed"}
+    assert found.keys() >= {"versions", "gpu"}
+    assert all('pip install "pinsage-pipeline[pipeline]"' in found[name] for name in ("versions", "gpu"))
