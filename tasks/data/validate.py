@@ -338,9 +338,7 @@ def _failure(table: str, each: _Checked, rules: list[Rule], config: Any) -> str:
             shown = shown.filter(reasons.having(shown.column("reason"), counted))
         count = f" ({shown.num_rows} rows)" if rule.measure.startswith("share_") else ""
         limit = f"; limit: validation.{rule.settings}" if rule.settings else ""
-        lines.append(
-            f"  {rule.measure}: got {got:.4g}{count}, expected {rule.expected} ({rule.meaning}{limit})"
-        )
+        lines.append(f"  {rule.measure}: got {got:.4g}{count}, expected {rule.expected} ({rule.meaning}{limit})")
         lines.extend(f"    {note}" for note in each.notes.get(rule.measure, []))
         lines.extend(
             f"    row {row.pop('row')}: {_shortened(row)}" for row in shown.slice(0, config.num_samples).to_pylist()
