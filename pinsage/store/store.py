@@ -69,7 +69,7 @@ class Store:
 
         Raises:
             UnsafeStoreError: The storage ignores conditional puts.
-            StoreError: The URL has an unknown scheme.
+            StoreError: The URL has an unknown scheme, or names no bucket.
         """
         text = str(root)
         if not text.strip():
@@ -78,7 +78,7 @@ class Store:
         if "://" not in text:
             objects = LocalObjects(Path(text))
             cache = Path(os.environ.get("PINSAGE_CACHE") or Path(objects.url) / CACHE)
-        elif text.startswith(("s3://", "gs://")):
+        elif re.match("(s3|gs)://[^/]", text):
             from pinsage.store.bucket import BucketObjects
 
             default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pinsage"

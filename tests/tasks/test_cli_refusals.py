@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pinsage.store import Store
-from pinsage.store.errors import VersionInUseError
+from pinsage.store.errors import StoreError, VersionInUseError
 from pinsage.store.garbage import drop_version
 from tasks.cli import main
 from tasks.cli.app import app
@@ -125,3 +125,9 @@ def test_what_is_in_use_is_dropped_only_when_damaged(tmp_path: Path) -> None:
     out.version.path("weights").write_text("[2.0]\n")
     drop_version(Store.open(tmp_path / "store"), uri)
     assert store.fingerprints("model", "2026-03-01") == []
+
+
+@pytest.mark.parametrize("root", ["s3://", "s3:///prefix", "gs://", "S3://bucket"])
+def test_a_url_that_names_no_bucket_is_refused(root: str) -> None:
+    with pytest.raises(StoreError, match=f"store root '{root}': expected a local folder, s3://bucket/prefix"):
+        Store.open(root)
