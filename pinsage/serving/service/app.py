@@ -16,6 +16,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
 
 from pinsage.extras import MissingLibraryError
+from pinsage.index.annoy_shards import IndexFileError
 from pinsage.serving.answers import RefusedRequestError, UnknownItemError, UnknownVersionAskedError
 from pinsage.serving.config import ServingConfig
 from pinsage.serving.recommender import Recommender
@@ -23,7 +24,7 @@ from pinsage.serving.service.answering import answering_routes
 from pinsage.serving.service.exploring import STATIC, exploring_routes
 from pinsage.serving.service.hosts import AllowedHosts
 from pinsage.serving.service.metrics import ServiceMetrics
-from pinsage.store import DamagedVersionError, UnknownVersionError
+from pinsage.store import StoreError, UnknownVersionError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -77,7 +78,8 @@ def _add_error_answers(app: FastAPI) -> None:
         (UnknownVersionAskedError, 404),
         (UnknownVersionError, 404),
         (RefusedRequestError, 422),
-        (DamagedVersionError, 503),
+        (StoreError, 503),
+        (IndexFileError, 503),
         (MissingLibraryError, 501),
     ):
         app.add_exception_handler(kind, partial(_fault, status))

@@ -203,7 +203,8 @@ def test_versions_change_under_requests_and_a_damaged_one_degrades(
     served: tuple[httpx.Client, Path, tuple[str, ...]],
 ) -> None:
     client, root, uris = served
-    published = Store.open(root).ref("published")
+    store = Store.open(root)
+    published = store.ref("published")
     tag_of = dict(zip(uris, TAGS, strict=True))
     done = threading.Event()
 
@@ -238,4 +239,10 @@ def test_versions_change_under_requests_and_a_damaged_one_degrades(
     assert [each["version"] for each in listed["publications"]] == [uris[0], uris[1], uris[2], uris[1], uris[0]]
     asked = client.get("/items/item-7/similar", params={"version": uris[2]}).json()
     assert asked["version"] == uris[2]
-    assert client.get("/items/item-7/similar", params={"version": uris[0]}).status_code == 503
+    no_index = store.input_of(store.version(uris[1]), "embeddings").uri
+    published.append(no_index)
+    for uri, reason in ((uris[0], "shard-000"), (no_index, "expected one of 'index'")):
+        for path in ("/items/item-7/similar", "/items/item-7/comparison", "/map"):
+            asked = client.get(path, params={"version": uri})
+            assert asked.status_code == 503
+            assert reason in asked.json()["detail"]
