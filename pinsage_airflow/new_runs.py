@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.listeners import hookimpl
 
-from pinsage_airflow.forms import FORMS, refuse_unknown
+from pinsage_airflow.forms import DAY, FORMS, refuse_unknown
 from pinsage_airflow.run_context import run_day
 from tasks.runtime.config import ConfigError
 
@@ -59,14 +59,21 @@ def attend_backfill(backfill: Any, arguments: tuple[Any, ...], fields: dict[str,
     """Check a backfill's configuration before any of its runs is made.
 
     Raises:
-        InvalidBackfillConf: It has a key that the form has not.
+        InvalidBackfillConf: It has a key that the form has not, or a day, for which every one of its runs would be.
     """
     from airflow.models.backfill import InvalidBackfillConf
 
+    dag, configuration = fields.get("dag_id", ""), fields.get("dag_run_conf") or {}
     try:
-        refuse_unknown(fields.get("dag_id", ""), fields.get("dag_run_conf"))
+        refuse_unknown(dag, configuration)
     except ConfigError as error:
         raise InvalidBackfillConf(str(error)) from None
+    day = configuration.get(DAY)
+    if dag in FORMS and day:
+        raise InvalidBackfillConf(
+            f"{DAY}: got {day!r}, and every run of the backfill would be for it; leave it empty, "
+            "the runs are for the days of its range"
+        )
 
 
 def day_of_run(dag: str, configuration: Mapping[str, Any] | None, partition_key: str | None) -> str | None:

@@ -102,3 +102,13 @@ def test_a_backfill_with_such_a_key_is_refused_as_a_whole(make: Any) -> None:
     assert good == ["made", ""]
     assert bad[0] == "InvalidBackfillConf"
     assert "walks.topt" in bad[1]
+
+
+def test_a_backfill_for_one_day_again_and_again_is_refused(make: Any) -> None:
+    empty, same = make(
+        {"dag_id": "pinsage_prepare", "conf": {"day": None}, "backfill": True},
+        {"dag_id": "pinsage_prepare", "conf": {"day": DAY}, "backfill": True},
+    )
+    assert empty == ["made", ""]
+    assert same[0] == "InvalidBackfillConf"
+    assert "leave it empty" in same[1]
