@@ -68,8 +68,9 @@ class Days(NamedTuple):
 def days() -> Days:
     """Of the day on which the story begins, and on which it ends: at midnight cron starts one more run."""
     now = datetime.now(UTC)
-    if (now + timedelta(minutes=STORY_MINUTES)).date() != now.date():
-        time.sleep(60 * STORY_MINUTES)
+    midnight = datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1)
+    if midnight - now < timedelta(minutes=STORY_MINUTES):
+        time.sleep((midnight - now).total_seconds() + 1)
     yesterday = add_days(datetime.now(UTC).date().isoformat(), -1)
     monday = add_days(yesterday, -date.fromisoformat(yesterday).weekday() - 7)
     sunday = add_days(monday, 6)

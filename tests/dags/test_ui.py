@@ -18,7 +18,7 @@ from pinsage_airflow.local import LocalAirflow
 from tests.dags.test_airflow_run import AS_OF, GRAPH_DAY, PROJECT, ingest
 from tests.dags.test_scheduler import SETTINGS, until
 from tests.pinsage.serving.test_explorer import CHROMIUM, FLAGS, NARROW, WIDE
-from tests.tasks.test_pipeline import DAY, planted
+from tests.tasks.test_pipeline import DAY, SMALL, pinsage, planted
 
 PATIENCE_SECONDS = 120
 DAGS = ("pinsage_prepare", "pinsage_train", "pinsage_publish")
@@ -32,10 +32,15 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], LocalAirflow]:
-    """Makes an Airflow with the same home and store each time, and another port."""
+    """Makes an Airflow with the same home and store each time, and another port.
+
+    The days that a model needs beside its own are prepared: the forms are for one day.
+    """
     folder = tmp_path_factory.mktemp("ui")
     root = str(folder / "store")
     ingest(root, planted(folder / "data", strings=True, timed=True, vectors=16))
+    for day in (GRAPH_DAY, AS_OF):
+        pinsage("run", "prepare", "--day", day, "--root", root, *SMALL)
     environment = {f"PINSAGE_{name.replace('.', '__').upper()}": value for name, value in SETTINGS.items()}
     return lambda: LocalAirflow(folder / "home", root, PROJECT / "dags", environment=environment)
 
@@ -61,10 +66,17 @@ def browser() -> Iterator[Browser]:
         yield playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
 
 
-@pytest.fixture
-def page(browser: Browser, airflow: LocalAirflow) -> Iterator[Page]:
+@pytest.fixture(scope="module")
+def context(browser: Browser, airflow: LocalAirflow) -> Iterator[BrowserContext]:
     with logged_in(browser, airflow) as context:
-        yield context.new_page()
+        yield context
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    page = context.new_page()
+    yield page
+    page.close()
 
 
 @contextmanager
@@ -169,37 +181,30 @@ def test_a_key_that_no_form_has_is_refused_when_it_is_sent(airflow: LocalAirflow
 
 def test_each_dag_is_run_from_its_form_and_its_runs_are_named_by_their_day(page: Page, airflow: LocalAirflow) -> None:
     client = airflow.client
-    prepared = {day: trigger_by_hand(page, airflow, "pinsage_prepare", day) for day in (GRAPH_DAY, AS_OF, DAY)}
-    for run in prepared.values():
-        client.wait("pinsage_prepare", run)
-    client.wait("pinsage_train", trigger_by_hand(page, airflow, "pinsage_train", DAY))
-    client.wait("pinsage_publish", trigger_by_hand(page, airflow, "pinsage_publish", DAY))
+    for dag in DAGS:
+        client.wait(dag, trigger_by_hand(page, airflow, dag, DAY))
     until(lambda: all(run["state"] not in ("queued", "running") for run in client.runs("pinsage_publish")))
     published = Store.open(airflow.environment["PINSAGE_ROOT"]).ref("published").head()
     assert published is not None
 
     for dag in DAGS:
         for run in client.runs(dag):
-            (day,) = {day for day in (GRAPH_DAY, AS_OF, DAY) if day in run["dag_run_id"]}
-            assert run["note"] == f"Day {day}"
+            assert f"__{DAY}__" in run["dag_run_id"]
+            assert run["note"] == f"Day {DAY}"
     page.goto("/dags/pinsage_prepare/runs")
-    for day in prepared:
-        expect(page.get_by_role("link", name=f"manual__{day}").first).to_be_visible()
+    expect(page.get_by_role("link", name=f"manual__{DAY}").first).to_be_visible()
 
 
-def test_an_id_and_a_note_that_somebody_chose_are_kept(airflow: LocalAirflow) -> None:
-    body = {"logical_date": None, "conf": {"day": DAY}, "dag_run_id": "by-name", "note": "for the audit"}
-    run = airflow.client.call("POST", "/dags/pinsage_prepare/dagRuns", body)
-    assert run["dag_run_id"] == "by-name"
-    airflow.client.wait("pinsage_prepare", "by-name")
-    assert airflow.client.call("GET", "/dags/pinsage_prepare/dagRuns/by-name")["note"] == "for the audit"
-
-
-def test_a_cleared_form_makes_what_an_untouched_one_makes(airflow: LocalAirflow) -> None:
+def test_a_cleared_form_makes_what_an_untouched_one_makes_under_an_id_and_a_note_that_somebody_chose(
+    airflow: LocalAirflow,
+) -> None:
     store = Store.open(airflow.environment["PINSAGE_ROOT"])
     before = store.fingerprints("features", DAY), store.fingerprints("prepared", DAY)
     cleared = dict.fromkeys(form("validation", "graph", "walks")) | {"features.label_category": None}
-    airflow.client.run("pinsage_prepare", DAY, cleared)
+    body = {"logical_date": None, "conf": {"day": DAY, **cleared}, "dag_run_id": "by-name", "note": "for the audit"}
+    assert airflow.client.call("POST", "/dags/pinsage_prepare/dagRuns", body)["dag_run_id"] == "by-name"
+    airflow.client.wait("pinsage_prepare", "by-name")
+    assert airflow.client.call("GET", "/dags/pinsage_prepare/dagRuns/by-name")["note"] == "for the audit"
     assert (store.fingerprints("features", DAY), store.fingerprints("prepared", DAY)) == before
 
 
