@@ -12,8 +12,8 @@ from tasks.cli import ablate, digests, doctor, ingest, look, operate, plan, run,
 from tasks.cli.app import app, emit, errors
 from tasks.cli.limits import damaged_kernel, limit_met
 from tasks.cli.streams import close_streams, open_closed_streams, stream_fault
-from tasks.console_script import missing_for_command
 from tasks.runtime.logs import log_to_stderr
+from tasks.runtime.missing_extra import missing_for_command
 from tasks.runtime.terminal_text import never_fail_to_print, printable
 
 __all__ = ["main"]
