@@ -135,7 +135,8 @@ def test_process_streams_its_log_and_commits_what_a_calm_training_commits(tmp_pa
     before = list(Session.open(str(tmp_path)).store.objects.walk("model"))
     with capture_logs() as logs:
         assert train_planted(str(tmp_path), SETTINGS).uri == model.uri
-    assert not [entry for entry in logs if entry["event"].startswith("train")], "a rerun starts no process"
+    entries = [(entry["event"], entry.get("new")) for entry in logs if entry["event"].startswith("train")]
+    assert entries == [("train_model", False)], "a rerun starts no process"
     assert list(Session.open(str(tmp_path)).store.objects.walk("model")) == before
 
 
