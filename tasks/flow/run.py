@@ -235,7 +235,9 @@ class _Committed:
         """The step of a stage from its version; ``otherwise`` says why there is none."""
         if version is None:
             return Step(stage.name, self.day, otherwise)
-        return Step(stage.name, self.day, version.uri, new=version.uri not in self.uris)
+        # A stage with nothing to do returns a version that it read.
+        new = version.dataset == stage.dataset and version.uri not in self.uris
+        return Step(stage.name, self.day, version.uri, new=new)
 
 
 def _committed_before(session: Session, phase: Phase, day: str, *read_days: str) -> _Committed:
