@@ -109,7 +109,7 @@ def next_steps(session: "Session", root: str, day: str, stages: list[str]) -> li
     lines = [f"published: {head.uri} (number {head.number})" if head is not None else "published: nothing yet"]
     if "write_report" in stages:
         lines.append(f"report:    {site}/reports/{day}/index.html")
-    if "build_catalog" in stages:
+    if "data_docs" in stages:
         lines.append(f"Data Docs: {site}/data_docs/{day}/index.html")
     if head is None or "publish_index" not in stages:
         missing = "publish" if store.ref("champion").head() is not None and "record_prepared" in stages else "all"

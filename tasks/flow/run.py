@@ -86,10 +86,6 @@ def prepare(session: Session, day: str) -> Steps:
     yield Step(stages.VALIDATE.name, day, f"newly judged days: {sum(map(len, groups))}")
     catalog = build_catalog(session, day)
     yield committed.step(stages.BUILD_CATALOG, catalog)
-    new = data_docs_catalog(session, day) != catalog.uri
-    if new:
-        write_data_docs(session, day, catalog)
-    yield Step(stages.DATA_DOCS.name, day, f"{session.store.root}/_site/data_docs/{day}/index.html", new=new)
     graph = build_graph(session, catalog)
     yield committed.step(stages.BUILD_GRAPH, graph)
     features = featurize_items(session, catalog, graph)
@@ -98,6 +94,10 @@ def prepare(session: Session, day: str) -> Steps:
     yield committed.step(stages.SAMPLE_NEIGHBORHOODS, neighborhoods)
     prepared = record_prepared(session, day, catalog, graph, features, neighborhoods)
     yield committed.step(stages.RECORD_PREPARED, prepared)
+    new = data_docs_catalog(session, day) != catalog.uri
+    if new:
+        write_data_docs(session, day, catalog)
+    yield Step(stages.DATA_DOCS.name, day, f"{session.store.root}/_site/data_docs/{day}/index.html", new=new)
 
 
 def train(session: Session, day: str) -> Steps:
