@@ -43,6 +43,8 @@ from pinsage.store.verification import MARKS
 
 # References of a log, the newest ones, whose versions are kept.
 KEPT_HISTORY = 5
+# A younger probe may be in use: it must not vanish between its two puts, whatever the grace period.
+PROBE_SECONDS = 3600
 
 OBJECT = re.compile(
     r"(?P<partition>.+/[^/]+)/"
@@ -131,7 +133,7 @@ def collect_garbage(store: Store, plan: GarbagePlan, *, grace_seconds: float = 8
         failpoint("garbage.after_delete")
     limit = time.time() - grace_seconds
     for info in list(store.objects.walk(PROBES)):
-        if info.modified < limit:
+        if info.modified < min(limit, time.time() - PROBE_SECONDS):
             store.objects.delete(info.key)
     _tidy(store, limit)
 

@@ -76,6 +76,6 @@ def test_deliveries_of_later_days_change_nothing(source: Path, tmp_path: Path) -
     for name, path in (("known", tmp_path / "saves.parquet"), ("all", source / "saves.parquet")):
         session = Session.open(str(tmp_path / name), SETTINGS)
         ingest(session, items=source / "items.parquet", saves=path, mapping=MAPPING)
-        made = [step.made for step in prepare(session, day) if "/" in step.made]
+        made = [step.made for step in prepare(session, day) if "/" in step.made and step.stage != "data_docs"]
         digests.append([(uri, session.store.version(uri).content_digest) for uri in made])
     assert digests[0] == digests[1]
